@@ -1,0 +1,88 @@
+"""Where the source text stands in a corpus.
+
+In go the format and what the user said about columns; out comes a ``Layout`` that is resolved (the
+defaults are filled in) and checked as far as that is possible without the file. It opens no file:
+whether the column exists is the reader's question.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from routelmt_cli.corpus.format import Format
+from routelmt_cli.errors import UsageError
+
+DEFAULT_SOURCE_COLUMN = "source"
+
+
+def parse_column_number(column: str | int) -> int:
+    """Read the number of a column in a TSV without a header, counted from 1 as ``cut -f`` does.
+
+    Parameters
+    ----------
+    column
+        The number, or its decimal digits.
+
+    Returns
+    -------
+    int
+        The number, at least 1.
+
+    Raises
+    ------
+    UsageError
+        It is not a whole number of at least 1.
+    """
+    text = str(column)
+    # str.isdigit alone accepts superscripts; int alone accepts '1_0' and spaces.
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    if number < 1:
+        raise UsageError(
+            f"with --no-header a column is a number from 1, not {text!r}",
+            hint="count columns as cut -f does: --source-column 2",
+        )
+    return number
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The format of a corpus and the place of its source text, resolved and checked.
+
+    Attributes
+    ----------
+    format
+        The file's format.
+    source_column
+        TSV with a header, parquet, JSONL: the column's name, ``source`` where None was given.
+        TSV without a header: its number from 1, 1 where None was given. Plain text: None.
+    has_header
+        False only for a TSV whose first line is already a segment. Plain text has no header
+        either way.
+
+    Raises
+    ------
+    UsageError
+        The options contradict the format.
+    """
+
+    format: Format
+    source_column: str | int | None = None
+    has_header: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "source_column", self._resolve_source_column())
+
+    def _resolve_source_column(self) -> str | int | None:
+        column = self.source_column
+        if self.format is Format.TEXT:
+            if column is not None:
+                raise UsageError(
+                    f"plain text has no columns, so no source column {str(column)!r}",
+                    hint="--format tsv for a file of columns",
+                )
+            return None
+        if not self.has_header:
+            if self.format is not Format.TSV:
+                raise UsageError(f"--no-header is for TSV; {self.format.value} names its columns")
+            return 1 if column is None else parse_column_number(column)
+        return DEFAULT_SOURCE_COLUMN if column is None else str(column)

@@ -1,0 +1,16 @@
+"""Names, order and version of the features.
+
+A router bundle states the version and names that it was trained on; another version or list is
+refused when it is loaded, so a column never changes its meaning silently. Raise
+``SCHEMA_VERSION`` whenever a name, the order or the meaning of a feature changes.
+"""
+
+from __future__ import annotations
+
+from routelmt_cli.features import decoding, draft, pieces, source
+
+SCHEMA_VERSION: int = 1
+"""Version of the features' names, order and meaning."""
+
+FEATURE_NAMES: tuple[str, ...] = source.NAMES + pieces.NAMES + draft.NAMES + decoding.NAMES
+"""Columns of the feature matrix, in order."""

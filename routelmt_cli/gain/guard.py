@@ -1,0 +1,202 @@
+"""The second guard: when a retranslation was bought, is the draft still the better one.
+
+Texts go in, one reason a segment comes out, '' where the retranslation is taken. What always
+holds: the rules read one row at a time, so the outcome never depends on waves or order; they
+compare with the draft, so what the draft did not keep either is never held against the
+retranslation; an empty draft always gives way to a retranslation with text. It judges by form
+alone and has no opinion of fluency or adequacy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routelmt_cli.features import patterns
+from routelmt_cli.features.characters import SCRIPTS, Texts
+from routelmt_cli.features.words import Words
+
+TAKEN = ""
+REASONS: tuple[str, ...] = (
+    "empty",
+    "truncated",
+    "looping",
+    "script",
+    "placeholders",
+    "numbers",
+)
+"""Why a draft is kept, in the order in which the rules are asked."""
+
+_LOOP_COUNT = 4
+_LOOP_SHARE = 0.3
+_SCRIPT_MINIMUM_LETTERS = 4
+# Shorter numbers are often, and rightly, written as words by the better translation.
+_SHORTEST_NUMBER = 3
+
+_CYRILLIC = "be bg kk ky mk mn ru sr tg tt uk"
+_ARABIC = "ar fa ps sd ug ur"
+_INDIC = "as bn gu hi kn ml mr ne or pa sa si ta te"
+_LATIN = (
+    "af az bs ca cs cy da de en es et eu fi fr ga gl hr hu id is it lt lv ms mt nb nl nn no "
+    "pl pt ro sk sl sq sv sw tl tr uz vi xh yo zu"
+)
+_SCRIPTS_OF_LANGUAGE: dict[str, frozenset[str]] = {
+    **dict.fromkeys(_CYRILLIC.split(), frozenset({"cyrillic"})),
+    **dict.fromkeys(_ARABIC.split(), frozenset({"arabic"})),
+    **dict.fromkeys(_INDIC.split(), frozenset({"indic"})),
+    **dict.fromkeys(("he", "yi"), frozenset({"hebrew"})),
+    **dict.fromkeys(("am", "ti"), frozenset({"ethiopic"})),
+    # Serbian, Kazakh and Mongolian are written in two scripts.
+    **dict.fromkeys(("kk", "mn", "sr", "tt"), frozenset({"cyrillic", "latin"})),
+    "pa": frozenset({"indic", "arabic"}),
+    "sd": frozenset({"indic", "arabic"}),
+    "el": frozenset({"greek"}),
+    "hy": frozenset({"armenian"}),
+    "ka": frozenset({"georgian"}),
+    "th": frozenset({"thai"}),
+    "lo": frozenset({"lao"}),
+    "my": frozenset({"myanmar"}),
+    "km": frozenset({"khmer"}),
+    "bo": frozenset({"tibetan"}),
+    "zh": frozenset({"han"}),
+    "ja": frozenset({"han", "kana"}),
+    "ko": frozenset({"hangul", "han"}),
+    **dict.fromkeys(_LATIN.split(), frozenset({"latin"})),
+}
+
+
+def keep_reasons(
+    sources: Sequence[str],
+    drafts: Sequence[str],
+    retranslations: Sequence[str],
+    truncated: NDArray[np.bool_],
+    *,
+    target_language: str | None = None,
+) -> list[str]:
+    """Decide for every retranslation whether its draft is kept, and why.
+
+    Parameters
+    ----------
+    sources, drafts, retranslations
+        Texts, one a segment.
+    truncated
+        bool, shape (n,): decoding of the retranslation ended at the cap.
+    target_language
+        Language code such as ``cs`` or ``zh-TW``; where it is unknown, only a draft in another
+        script than its source says which script is expected.
+
+    Returns
+    -------
+    list of str
+        '' to take the retranslation, otherwise one of ``REASONS``.
+    """
+    count = len(sources)
+    if not count:
+        return []
+    columns = [Texts.of(texts) for texts in (sources, drafts, retranslations)]
+    blank_draft = np.array([not draft.strip() for draft in drafts])
+    empty = np.array([not text.strip() for text in retranslations])
+    found = {
+        "empty": empty,
+        "truncated": np.asarray(truncated, dtype=np.bool_),
+        "looping": _looping(*columns),
+        "script": _wrong_script(*columns, target_language=target_language),
+        "placeholders": _lost_placeholders(sources, drafts, retranslations),
+        "numbers": _lost_numbers(sources, drafts, retranslations),
+    }
+    reasons = np.full(count, TAKEN, dtype=object)
+    for name in reversed(REASONS):
+        reasons[found[name] & (empty | ~blank_draft)] = name
+    return [str(reason) for reason in reasons]
+
+
+def expected_scripts(language: str | None) -> frozenset[str]:
+    """Scripts that a language is written in; empty where that is not known.
+
+    Parameters
+    ----------
+    language
+        A code whose first part is ISO 639-1; a script subtag (``sr-Latn``) is not looked at.
+    """
+    if not language:
+        return frozenset()
+    return _SCRIPTS_OF_LANGUAGE.get(language.replace("_", "-").split("-")[0].lower(), frozenset())
+
+
+def _looping(sources: Texts, drafts: Texts, retranslations: Texts) -> NDArray[np.bool_]:
+    """Find texts largely made of one run of words, more often than source and draft have any."""
+    looping = np.zeros(len(sources.rows), dtype=np.bool_)
+    words = [Words.of(column) for column in (sources, drafts, retranslations)]
+    total = np.maximum(words[2].per_segment(), 1)
+    for size in (1, 2, 3, 5, 8):
+        in_source, in_draft, repeats = (column.most_repeated(size) for column in words)
+        usual = np.maximum(in_source, in_draft)
+        looping |= (
+            (repeats >= _LOOP_COUNT)
+            & (repeats * size >= _LOOP_SHARE * total)
+            & (repeats >= 2 * usual)
+        )
+    return looping
+
+
+def _main_scripts(texts: Texts) -> NDArray[np.int64]:
+    """Most frequent script of each text, 0 where it has too few letters to tell.
+
+    Kana and Han count as one, since Japanese mixes them in every proportion.
+    """
+    counts = texts.script_counts.copy()
+    kana, han = SCRIPTS.index("kana"), SCRIPTS.index("han")
+    counts[:, han] += counts[:, kana]
+    counts[:, kana] = 0
+    main = counts.argmax(axis=1)
+    return np.where(counts.sum(axis=1) >= _SCRIPT_MINIMUM_LETTERS, main, 0)
+
+
+def _wrong_script(
+    sources: Texts, drafts: Texts, retranslations: Texts, *, target_language: str | None
+) -> NDArray[np.bool_]:
+    source, draft, retranslation = map(_main_scripts, (sources, drafts, retranslations))
+    differs = (retranslation != draft) & (retranslation != 0) & (draft != 0)
+    expected = expected_scripts(target_language)
+    if not expected:
+        # A draft in its source's script may be an untranslated copy: then it says nothing.
+        wrong: NDArray[np.bool_] = differs & (draft != source)
+        return wrong
+    right = np.zeros(len(SCRIPTS), dtype=np.bool_)
+    right[[SCRIPTS.index(name) for name in expected]] = True
+    wrong_here: NDArray[np.bool_] = differs & right[draft] & ~right[retranslation]
+    return wrong_here
+
+
+def _lost_placeholders(
+    sources: Sequence[str], drafts: Sequence[str], retranslations: Sequence[str]
+) -> NDArray[np.bool_]:
+    """Find rows where the draft kept a placeholder of the source that the retranslation lost.
+
+    One counts once however often it occurs: a better translation may say it only once.
+    """
+    lost = np.zeros(len(sources), dtype=np.bool_)
+    for row, source in enumerate(sources):
+        expected = patterns.placeholders(source).keys() & patterns.placeholders(drafts[row]).keys()
+        lost[row] = bool(expected - patterns.placeholders(retranslations[row]).keys())
+    return lost
+
+
+def _lost_numbers(
+    sources: Sequence[str], drafts: Sequence[str], retranslations: Sequence[str]
+) -> NDArray[np.bool_]:
+    """Find rows where the draft kept a long number of the source that the retranslation lost.
+
+    A number is looked for in all digits of the retranslation put together, so that another way
+    of writing it ('4 000' for '4,000', '01:40' for '01.40') is no loss.
+    """
+    lost = np.zeros(len(sources), dtype=np.bool_)
+    for row, source in enumerate(sources):
+        expected = patterns.numbers(source).keys() & patterns.numbers(drafts[row]).keys()
+        long = [digits for digits in expected if len(digits) >= _SHORTEST_NUMBER]
+        if long:
+            found = patterns.all_digits(retranslations[row])
+            lost[row] = any(digits not in found for digits in long)
+    return lost

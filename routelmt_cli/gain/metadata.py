@@ -1,0 +1,229 @@
+"""What a router bundle says about itself: models, metric, provenance, figures.
+
+A plain record goes in and out of JSON. What always holds: what is read from a bundle has been
+checked for type, size and printable text, since it comes from a stranger and reaches a terminal.
+It holds no time stamps, so that the same calibration gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import routelmt_cli
+from routelmt_cli.features.schema import FEATURE_NAMES, SCHEMA_VERSION
+
+FORMAT_VERSION = 1
+"""Version of the bundle's files; raised when an older routelmt could not read them."""
+
+_MAX_TEXT = 4_000
+_MAX_ITEMS = 1_000
+_MAX_DEPTH = 6
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """A translation model as a router knows it.
+
+    Parameters
+    ----------
+    name
+        For people.
+    fingerprint
+        What the caller compares: equal exactly for models that translate alike.
+    """
+
+    name: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class RouterMetadata:
+    """What a router was calibrated for and on.
+
+    Parameters
+    ----------
+    source_language, target_language
+        Codes as on the command line.
+    small, large
+        The two models.
+    decoding
+        Fingerprints of prompts and decoding parameters, by the caller's own names.
+    metric_signature
+        The metric of the gain labels with version and options.
+    segments
+        Number of calibrated segments.
+    provenance
+        Where they come from, in words, with licence.
+    figures
+        The out-of-fold report (:mod:`routelmt_cli.gain.report`).
+    seeds
+        Seeds of the boosters.
+    candidate
+        The mix of boosters that was chosen.
+    lightgbm_version, created_with
+        Versions of LightGBM and routelmt that made it.
+    format_version, schema_version, feature_names
+        What a reader must understand.
+    """
+
+    source_language: str
+    target_language: str
+    small: ModelIdentity
+    large: ModelIdentity
+    decoding: Mapping[str, str]
+    metric_signature: str
+    segments: int
+    provenance: str
+    figures: Mapping[str, Any]
+    seeds: Sequence[int]
+    candidate: str
+    lightgbm_version: str
+    created_with: str = f"routelmt {routelmt_cli.__version__}"
+    format_version: int = FORMAT_VERSION
+    schema_version: int = SCHEMA_VERSION
+    feature_names: Sequence[str] = field(default=FEATURE_NAMES)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the record as plain JSON values."""
+        values = asdict(self)
+        values["seeds"] = list(self.seeds)
+        values["feature_names"] = list(self.feature_names)
+        values["decoding"] = dict(sorted(self.decoding.items()))
+        return values
+
+    def mismatches(
+        self,
+        *,
+        source_language: str,
+        target_language: str,
+        small_fingerprint: str,
+        large_fingerprint: str,
+        decoding: Mapping[str, str],
+    ) -> list[str]:
+        """Name everything in which a run differs from the calibration.
+
+        Parameters
+        ----------
+        source_language, target_language, small_fingerprint, large_fingerprint, decoding
+            The run's own.
+
+        Returns
+        -------
+        list of str
+            Such as ``small model``; empty where the router fits.
+        """
+        compared: dict[str, tuple[str | None, str | None]] = {
+            "source language": (self.source_language, source_language),
+            "target language": (self.target_language, target_language),
+            "small model": (self.small.fingerprint, small_fingerprint),
+            "large model": (self.large.fingerprint, large_fingerprint),
+        }
+        for name in sorted({*self.decoding, *decoding}):
+            compared[f"decoding ({name})"] = (self.decoding.get(name), decoding.get(name))
+        return [name for name, (own, other) in compared.items() if own != other]
+
+
+class MetadataError(ValueError):
+    """A bundle's description has a missing, wrong or unreadable value."""
+
+
+def read_metadata(value: object) -> RouterMetadata:
+    """Read the record from JSON values of a stranger.
+
+    Parameters
+    ----------
+    value
+        The ``metadata`` of ``router.json``.
+
+    Raises
+    ------
+    MetadataError
+        A field is missing or unknown, of a wrong type, too large, or made for another schema.
+    """
+    if not isinstance(value, dict):
+        raise MetadataError("metadata is not an object")
+    for name, known in (("format_version", FORMAT_VERSION), ("schema_version", SCHEMA_VERSION)):
+        found = value.get(name)
+        if type(found) is not int:
+            raise MetadataError(f"{name} is not a whole number")
+        if found != known:
+            raise MetadataError(f"{name} is {found}, but this routelmt reads {known}")
+    expected = {one.name for one in fields(RouterMetadata)}
+    if value.keys() != expected:
+        names = ", ".join(sorted(map(repr, value.keys() ^ expected))[:3])
+        raise MetadataError(f"metadata has missing or unknown fields: {names[:200]}")
+    if value["feature_names"] != list(FEATURE_NAMES):
+        raise MetadataError("feature_names are not those of this routelmt")
+    for name in _TEXTS:
+        _check_text(value[name], name)
+    if type(value["segments"]) is not int or not 0 < value["segments"] < 10**12:
+        raise MetadataError("segments is not a positive whole number")
+    seeds = value["seeds"]
+    if not isinstance(seeds, list) or len(seeds) > _MAX_ITEMS:
+        raise MetadataError("seeds is not a list")
+    if any(type(seed) is not int or abs(seed) >= 2**31 for seed in seeds):
+        raise MetadataError("a seed is not a whole number")
+    _check_plain(value["figures"], "figures")
+    decoding = value["decoding"]
+    if not isinstance(value["figures"], dict) or not isinstance(decoding, dict):
+        raise MetadataError("figures or decoding is not an object")
+    _check_plain(decoding, "decoding")
+    if not all(isinstance(item, str) for item in decoding.values()):
+        raise MetadataError("decoding holds something that is not text")
+    return RouterMetadata(
+        **{
+            **value,
+            "small": _identity(value["small"], "small"),
+            "large": _identity(value["large"], "large"),
+            "seeds": tuple(seeds),
+            "feature_names": FEATURE_NAMES,
+        }
+    )
+
+
+_TEXTS = (
+    "source_language",
+    "target_language",
+    "metric_signature",
+    "provenance",
+    "candidate",
+    "lightgbm_version",
+    "created_with",
+)
+
+
+def _identity(value: object, name: str) -> ModelIdentity:
+    if not isinstance(value, dict) or value.keys() != {"name", "fingerprint"}:
+        raise MetadataError(f"{name} is not a model's name and fingerprint")
+    return ModelIdentity(_check_text(value["name"], name), _check_text(value["fingerprint"], name))
+
+
+def _check_text(value: object, name: str) -> str:
+    """Let only printable text pass: it will be shown in a terminal."""
+    if not isinstance(value, str) or len(value) > _MAX_TEXT or not value.isprintable():
+        raise MetadataError(f"{name} is not printable text of at most {_MAX_TEXT} characters")
+    return value
+
+
+def _check_plain(value: object, name: str, depth: int = 0) -> None:
+    """Let only a small tree of printable texts and finite numbers pass."""
+    if depth > _MAX_DEPTH:
+        raise MetadataError(f"{name} is nested too deeply")
+    if isinstance(value, dict | list):
+        if len(value) > _MAX_ITEMS:
+            raise MetadataError(f"{name} is too long")
+        if isinstance(value, dict):
+            for key in value:
+                _check_text(key, name)
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_plain(item, name, depth + 1)
+    elif isinstance(value, str):
+        _check_text(value, name)
+    elif isinstance(value, float | int) and not isinstance(value, bool):
+        if not math.isfinite(value) or abs(value) > 1e15:
+            raise MetadataError(f"{name} holds a number out of range")
+    elif value is not None and not isinstance(value, bool):
+        raise MetadataError(f"{name} holds something that is neither text nor number")

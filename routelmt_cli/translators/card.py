@@ -1,0 +1,254 @@
+"""Model cards: TOML files that say where a model's weights are, how to prompt it, what it costs.
+
+In: ``models/*.toml`` or a file of the user's. Out: a validated ``ModelCard`` and fingerprints. A
+card names data only; nothing in it is executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from routelmt_cli.budget.money import parse_price
+from routelmt_cli.budget.price import Price
+from routelmt_cli.errors import UsageError
+
+Backend = Literal["llama.cpp", "stand-in"]
+BACKENDS = ("llama.cpp", "stand-in")
+_MAX_CARD_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class WeightsCard:
+    """Where the weights come from: a path, or files of an installed package joined in order."""
+
+    file_name: str
+    path: Path | None
+    package: str | None
+    parts: tuple[str, ...]
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class PromptCard:
+    """How a source becomes a prompt.
+
+    Attributes
+    ----------
+    kind
+        ``completion`` (few-shot text) or ``chat`` (the GGUF's own template).
+    instruction
+        The system message, or text before the examples.
+    template
+        ``completion``: one example with ``{source}`` and ``{target}``, the open end before
+        ``{target}``; ``chat``: the user's message with ``{source}``. ``{source_language}`` and
+        ``{target_language}`` become English names.
+    examples
+        Language pair to (source, target) pairs.
+    """
+
+    kind: Literal["completion", "chat"]
+    instruction: str
+    template: str
+    examples: Mapping[str, tuple[tuple[str, str], ...]]
+
+
+@dataclass(frozen=True)
+class DecodingCard:
+    """How far a hypothesis may go.
+
+    Attributes
+    ----------
+    stop
+        Texts that end a hypothesis.
+    cap_ratio, cap_extra
+        The token cap of a segment: ceil(``cap_ratio`` x source tokens) + ``cap_extra``.
+    context_tokens
+        The longest sequence, shared prefix included.
+    parallel_sequences
+        Sequences decoded together.
+    """
+
+    stop: tuple[str, ...]
+    cap_ratio: float
+    cap_extra: int
+    context_tokens: int
+    parallel_sequences: int
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """One model: weights, prompt, decoding, price."""
+
+    name: str
+    description: str
+    license: str
+    backend: Backend
+    weights: WeightsCard | None
+    prompt: PromptCard
+    decoding: DecodingCard
+    price: Price
+    price_note: str
+    charge_prefix: Literal["once", "every request"]
+    card_path: Path
+    stand_in: Mapping[str, Any] = field(default_factory=dict)
+
+    def fingerprint(self, weights_sha256: str, source_language: str, target_language: str) -> str:
+        """Return what identifies this model's hypotheses for a pair: weights, prompt, decoding.
+
+        Price, and how many sequences are decoded together, are not part of it.
+        """
+        pair = f"{source_language}-{target_language}"
+        identity = {
+            "backend": self.backend,
+            "weights": weights_sha256,
+            "prompt": [self.prompt.kind, self.prompt.instruction, self.prompt.template],
+            "examples": self.prompt.examples.get(pair, ()),
+            "decoding": [self.decoding.stop, self.decoding.cap_ratio, self.decoding.cap_extra],
+            "pair": pair,
+            "stand_in": dict(self.stand_in),
+        }
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+class _Table:
+    """A TOML table that answers for the type of its values."""
+
+    def __init__(self, data: object, where: str) -> None:
+        if not isinstance(data, dict):
+            raise UsageError(f"{where}: must be a table")
+        self.data = data
+        self.where = where
+
+    def get(self, key: str, kind: type | tuple[type, ...], default: Any = ...) -> Any:
+        value = self.data.get(key, default)
+        if value is ...:
+            raise UsageError(f"{self.where}: '{key}' is missing")
+        if value is not default and (not isinstance(value, kind) or isinstance(value, bool)):
+            raise UsageError(f"{self.where}: '{key}' has the wrong type")
+        return value
+
+    def table(self, key: str, *, optional: bool = False) -> _Table:
+        if key not in self.data and not optional:
+            raise UsageError(f"{self.where}: section [{key}] is missing")
+        return _Table(self.data.get(key, {}), f"{self.where}: [{key}]")
+
+    def strings(self, key: str, default: Any = ...) -> tuple[str, ...]:
+        values = self.get(key, list, default)
+        if not all(isinstance(value, str) for value in values):
+            raise UsageError(f"{self.where}: '{key}' must be a list of texts")
+        return tuple(values)
+
+    def number(self, key: str, default: Any, low: float, high: float) -> Any:
+        value = self.get(key, (int, float), default)
+        if not low <= value <= high:
+            raise UsageError(f"{self.where}: '{key}' must lie between {low:g} and {high:g}")
+        return value
+
+
+def load_card(path: Path) -> ModelCard:
+    """Read and validate a model card.
+
+    Raises
+    ------
+    UsageError
+        Naming the card and the entry that is wrong.
+    """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        if path.stat().st_size > _MAX_CARD_BYTES:
+            raise UsageError(f"{path}: too large for a model card")
+        root = _Table(tomllib.loads(path.read_text("utf-8")), str(path))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot read this model card: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not a valid TOML model card: {error}") from error
+    backend = root.get("backend", str, "llama.cpp")
+    if backend not in BACKENDS:
+        raise UsageError(
+            f"{path}: unknown backend '{backend}'", hint=f"one of {', '.join(BACKENDS)}"
+        )
+    price = root.table("price")
+    prices = price.table("usd_per_million_tokens")
+    charge = price.get("shared_prefix", str, "once")
+    if charge not in ("once", "every request"):
+        raise UsageError(f"{price.where}: 'shared_prefix' must be \"once\" or \"every request\"")
+    return ModelCard(
+        name=root.get("name", str),
+        description=root.get("description", str, ""),
+        license=root.get("license", str, ""),
+        backend=backend,
+        weights=None if backend == "stand-in" else _weights(root.table("weights"), path),
+        prompt=_prompt(root.table("prompt", optional=backend == "stand-in"), backend),
+        decoding=_decoding(root.table("decoding", optional=True)),
+        price=Price(
+            *(
+                parse_price(prices.get(side, (int, float, str)), option=f"{prices.where}: '{side}'")
+                for side in ("input", "output")
+            )
+        ),
+        price_note=price.get("note", str, ""),
+        charge_prefix=charge,
+        card_path=path,
+        stand_in=root.table("stand_in", optional=True).data,
+    )
+
+
+def _weights(table: _Table, card_path: Path) -> WeightsCard:
+    path = table.get("path", str, None)
+    package = table.get("package", str, None)
+    if (path is None) == (package is None):
+        raise UsageError(f"{table.where}: name either 'path' or 'package'")
+    parts = table.strings("parts", [])
+    if package is not None and not parts:
+        raise UsageError(f"{table.where}: 'parts' must list the package's files")
+    for part in parts:
+        if part.startswith("/") or ".." in Path(part).parts:
+            raise UsageError(f"{table.where}: '{part}' must stay inside its package")
+    file_name = table.get("file", str, Path(path).name if path else Path(parts[-1]).name)
+    if Path(file_name).name != file_name:
+        raise UsageError(f"{table.where}: 'file' must be a plain file name")
+    sha256 = table.get("sha256", str, None)
+    if sha256 is not None and not (len(sha256) == 64 and set(sha256) <= set("0123456789abcdef")):
+        raise UsageError(f"{table.where}: 'sha256' must be 64 lower-case hexadecimal digits")
+    resolved = None if path is None else card_path.parent / Path(path).expanduser()
+    return WeightsCard(file_name, resolved, package, parts, sha256)
+
+
+def _prompt(table: _Table, backend: str) -> PromptCard:
+    kind = table.get("kind", str, "completion" if backend == "stand-in" else ...)
+    if kind not in ("completion", "chat"):
+        raise UsageError(f"{table.where}: 'kind' must be \"completion\" or \"chat\"")
+    template = table.get("template", str, "{source}{target}" if backend == "stand-in" else ...)
+    if "{source}" not in template or (kind == "completion" and "{target}" not in template):
+        raise UsageError(f"{table.where}: 'template' must hold {{source}} (and {{target}})")
+    examples = {}
+    for pair, rows in table.table("examples", optional=True).data.items():
+        if not isinstance(rows, list) or not all(
+            isinstance(row, list) and len(row) == 2 and all(isinstance(text, str) for text in row)
+            for row in rows
+        ):
+            raise UsageError(f"{table.where}: examples of '{pair}' must be [source, target] pairs")
+        examples[pair] = tuple((source, target) for source, target in rows)
+    return PromptCard(kind, table.get("instruction", str, ""), template, examples)
+
+
+def _decoding(table: _Table) -> DecodingCard:
+    stop = table.strings("stop", ["\n"])
+    if not all(stop):
+        raise UsageError(f"{table.where}: 'stop' must not hold an empty text")
+    return DecodingCard(
+        stop=stop,
+        cap_ratio=float(table.number("cap_ratio", 2.0, 0.1, 20)),
+        cap_extra=int(table.number("cap_extra", 16, 1, 4096)),
+        context_tokens=int(table.number("context_tokens", 2048, 64, 1 << 20)),
+        parallel_sequences=int(table.number("parallel_sequences", 16, 1, 256)),
+    )

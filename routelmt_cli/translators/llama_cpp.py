@@ -1,0 +1,191 @@
+"""The llama.cpp translator: a GGUF model in this process, many segments decoded together."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from routelmt_cli.errors import UsageError
+from routelmt_cli.translators.card import ModelCard
+from routelmt_cli.translators.llama_library import LlamaContext, LlamaModel
+from routelmt_cli.translators.llama_schedule import Finished, Job, Scheduler
+from routelmt_cli.translators.pieces import Pieces, cut
+from routelmt_cli.translators.prompt import render_prompt
+from routelmt_cli.translators.protocol import Outcome, Request, TokenCounts
+
+
+class _Pending:
+    """A request whose pieces are still being decoded."""
+
+    def __init__(self, item: int, pieces: Pieces, prompt_tokens: int) -> None:
+        self.item = item
+        self.pieces = pieces
+        self.prompt_tokens = prompt_tokens
+        self.finished: dict[int, Finished] = {}
+
+    def outcome(self) -> Outcome:
+        parts = [self.finished[index] for index in sorted(self.finished)]
+        logprobs = [part.logprobs for part in parts if part.logprobs is not None]
+        return Outcome(
+            item=self.item,
+            text=self.pieces.join([part.data.decode("utf-8", "replace").strip() for part in parts]),
+            prompt_tokens=self.prompt_tokens,
+            output_tokens=sum(part.sampled_tokens for part in parts),
+            truncated=any(part.truncated for part in parts),
+            token_logprobs=np.concatenate(logprobs) if logprobs else None,
+        )
+
+
+class LlamaTranslator:
+    """Translate with one GGUF model; see ``protocol.Translator`` for the contract.
+
+    Parameters
+    ----------
+    card
+        The model card.
+    weights
+        The checked GGUF file.
+    source_language, target_language
+        BCP 47 codes.
+    with_logprobs
+        Whether outcomes carry the log-probability of every token (the drafting model's do).
+    deterministic
+        Decode static groups, each from a clean state.
+    threads
+        Threads for decoding; all that this process may use by default.
+    use_extra_buffers
+        Let llama.cpp repack weights for this processor (see ``llama_selfcheck``).
+
+    Raises
+    ------
+    UsageError
+        Where the file cannot be loaded or the prompt not rendered.
+    """
+
+    def __init__(
+        self,
+        card: ModelCard,
+        weights: Path,
+        *,
+        source_language: str,
+        target_language: str,
+        with_logprobs: bool,
+        deterministic: bool = False,
+        threads: int | None = None,
+        use_extra_buffers: bool = True,
+    ) -> None:
+        self.deterministic = deterministic
+        self.group_size = card.decoding.parallel_sequences
+        self._decoding = card.decoding
+        self._model = LlamaModel(weights, use_extra_buffers=use_extra_buffers)
+        model = self._model
+        prompt = render_prompt(
+            card.prompt,
+            source_language,
+            target_language,
+            chat_template=model.metadata("tokenizer.chat_template"),
+            bos=model.special_text(model.bos),
+        )
+        self._lead = prompt.lead
+        self._prefix = model.tokenize(prompt.prefix, parse_special=True)
+        if model.add_bos and self._prefix[:1] != [model.bos]:
+            self._prefix.insert(0, model.bos)
+        self._suffix = model.tokenize(prompt.suffix, parse_special=True)
+        self.prefix_tokens = len(self._prefix)
+        self.context_limit = min(card.decoding.context_tokens, model.trained_context)
+        if self.prefix_tokens + len(self._suffix) + 2 > self.context_limit:
+            raise UsageError(
+                f"{card.card_path}: the prompt alone needs {self.prefix_tokens} of the context's "
+                f"{self.context_limit} tokens",
+                hint="raise context_tokens or give fewer examples",
+            )
+        self._context = LlamaContext(
+            model,
+            sequences=self.group_size + 1,
+            sequence_tokens=self.context_limit,
+            threads=threads or len(os.sched_getaffinity(0)),
+        )
+        self._scheduler = Scheduler(
+            self._context,
+            prefix=self._prefix,
+            stop=card.decoding.stop,
+            slots=self.group_size,
+            with_logprobs=with_logprobs,
+        )
+
+    def __enter__(self) -> LlamaTranslator:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._context.close()
+        self._model.close()
+
+    def _tokens(self, piece: str) -> list[int]:
+        # User text: special tokens in it stay the characters that they are written with.
+        return self._model.tokenize(self._lead + piece, parse_special=False)
+
+    def _cap(self, source_tokens: int) -> int:
+        return math.ceil(self._decoding.cap_ratio * source_tokens) + self._decoding.cap_extra
+
+    def count(self, sources: Sequence[str]) -> TokenCounts:
+        """Count the tokens of every source exactly."""
+        table = np.zeros((4, len(sources)), np.int64)
+        fixed = self.prefix_tokens + len(self._suffix)
+        for column, source in enumerate(sources):
+            for piece in cut(source).texts:
+                tokens = len(self._tokens(piece))
+                cap = self._cap(tokens)
+                table[:3, column] += (tokens, tokens + len(self._suffix), cap)
+                table[3, column] = max(table[3, column], fixed + tokens + cap)
+        return TokenCounts(*table)
+
+    def translate(self, requests: Iterable[Request]) -> Iterator[Sequence[Outcome]]:
+        """Translate the requests; each sequence of outcomes is one commit."""
+        if not self.deterministic:
+            yield from self._decode(requests)
+            return
+        remaining = iter(requests)
+        while group := list(islice(remaining, self.group_size)):
+            self._scheduler.reset()
+            yield [outcome for commit in self._decode(group) for outcome in commit]
+
+    def _decode(self, requests: Iterable[Request]) -> Iterator[list[Outcome]]:
+        pending: dict[int, tuple[_Pending, int]] = {}
+        blank: list[Outcome] = []
+
+        def jobs() -> Iterator[Job]:
+            key = 0
+            for request in requests:
+                pieces = cut(request.source)
+                tokens = [self._tokens(piece) for piece in pieces.texts]
+                prompt_tokens = sum(len(part) + len(self._suffix) for part in tokens)
+                entry = _Pending(request.item, pieces, prompt_tokens)
+                if not tokens:
+                    blank.append(entry.outcome())
+                for index, part in enumerate(tokens):
+                    pending[key] = (entry, index)
+                    yield Job(key, [*part, *self._suffix], self._cap(len(part)))
+                    key += 1
+
+        for finished in self._scheduler.run(jobs()):
+            outcomes, blank[:] = list(blank), []
+            for part in finished:
+                entry, index = pending.pop(part.key)
+                entry.finished[index] = part
+                if len(entry.finished) == len(entry.pieces.texts):
+                    outcomes.append(entry.outcome())
+            if outcomes:
+                yield outcomes
+        if blank:
+            yield blank

@@ -1,0 +1,272 @@
+"""A typed, thin layer over llama-cpp-python's low-level API: weights, vocabulary, batched decoding.
+
+In: GGUF files, tokens, sequence numbers. Out: tokens, text, logits as numpy views. Every failure
+of the C library becomes a typed error. It holds no policy: which sequences are decoded together is
+decided in ``llama_schedule``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from routelmt_cli.errors import MidRunError, UsageError
+
+_LOG_CALLBACKS: list[Any] = []  # ctypes callbacks must outlive the library
+
+
+class KvFullError(MidRunError):
+    """The KV cache has no room for a batch; a smaller batch may fit (llama.cpp's code 1)."""
+
+
+class DecodeError(MidRunError):
+    """llama.cpp could not evaluate a batch."""
+
+
+def silence_llama_log(*, verbose: bool = False) -> None:
+    """Route llama.cpp's own log to nowhere, or to stderr when ``verbose``."""
+    import llama_cpp
+
+    @llama_cpp.llama_log_callback  # type: ignore[untyped-decorator]
+    def write(_level: int, text: bytes, _data: ctypes.c_void_p) -> None:
+        if verbose:
+            os.write(2, text)
+
+    _LOG_CALLBACKS.append(write)
+    llama_cpp.llama_log_set(write, ctypes.c_void_p(0))
+
+
+class LlamaModel:
+    """The weights of one GGUF file, and its vocabulary.
+
+    Parameters
+    ----------
+    path
+        The GGUF file.
+    use_extra_buffers
+        Let llama.cpp repack the weights for this processor's fastest kernels.
+
+    Raises
+    ------
+    UsageError
+        Where llama.cpp cannot load the file.
+    """
+
+    def __init__(self, path: Path, *, use_extra_buffers: bool = True) -> None:
+        import llama_cpp
+
+        self._api = llama_cpp
+        llama_cpp.llama_backend_init()
+        params = llama_cpp.llama_model_default_params()
+        params.n_gpu_layers = -1
+        params.use_extra_bufts = use_extra_buffers
+        self.handle = llama_cpp.llama_model_load_from_file(os.fsencode(path), params)
+        if not self.handle:
+            raise UsageError(
+                f"{path}: llama.cpp cannot load this model",
+                hint="is it a complete GGUF file of an architecture that llama.cpp knows? "
+                "run again with -vv to see what llama.cpp says",
+            )
+        self.vocab = llama_cpp.llama_model_get_vocab(self.handle)
+        self.vocabulary_size: int = llama_cpp.llama_vocab_n_tokens(self.vocab)
+        self.trained_context: int = llama_cpp.llama_model_n_ctx_train(self.handle)
+        self.add_bos: bool = llama_cpp.llama_vocab_get_add_bos(self.vocab)
+        self.bos: int = llama_cpp.llama_vocab_bos(self.vocab)
+        self._pieces: dict[int, bytes] = {}
+        self._ends: dict[int, bool] = {}
+
+    def close(self) -> None:
+        """Free the weights."""
+        if self.handle:
+            self._api.llama_model_free(self.handle)
+            self.handle = None
+
+    def tokenize(self, text: str, *, parse_special: bool) -> list[int]:
+        """Return the tokens of ``text``; user text is never parsed for special tokens."""
+        data = text.encode("utf-8")
+        room = len(data) + 8
+        tokens = (self._api.llama_token * room)()
+        count = self._api.llama_tokenize(
+            self.vocab, data, len(data), tokens, room, False, parse_special
+        )
+        if count < 0:
+            room = -count
+            tokens = (self._api.llama_token * room)()
+            count = self._api.llama_tokenize(
+                self.vocab, data, len(data), tokens, room, False, parse_special
+            )
+        return list(tokens[:count])
+
+    def piece(self, token: int) -> bytes:
+        """Return the bytes that a token stands for; special tokens stand for none."""
+        known = self._pieces.get(token)
+        if known is None:
+            buffer = ctypes.create_string_buffer(64)
+            count = self._api.llama_token_to_piece(self.vocab, token, buffer, 64, 0, False)
+            if count < 0:
+                buffer = ctypes.create_string_buffer(-count)
+                count = self._api.llama_token_to_piece(self.vocab, token, buffer, -count, 0, False)
+            known = self._pieces[token] = buffer.raw[:count]
+        return known
+
+    def ends_generation(self, token: int) -> bool:
+        """Say whether a token ends the text (end of sequence, of turn, of message)."""
+        known = self._ends.get(token)
+        if known is None:
+            known = self._ends[token] = bool(self._api.llama_vocab_is_eog(self.vocab, token))
+        return known
+
+    def metadata(self, key: str) -> str | None:
+        """Return a metadata value of the GGUF header as text, or None."""
+        room = 1 << 16
+        buffer = ctypes.create_string_buffer(room)
+        count = self._api.llama_model_meta_val_str(self.handle, key.encode(), buffer, room)
+        return buffer.value.decode("utf-8", "replace") if count >= 0 else None
+
+    def special_text(self, token: int) -> str:
+        """Return a special token's own text, for chat templates."""
+        if token < 0:
+            return ""
+        return bytes(self._api.llama_vocab_get_text(self.vocab, token)).decode("utf-8", "replace")
+
+
+class LlamaContext:
+    """A decoding context with room for several sequences, fed by numpy columns.
+
+    Parameters
+    ----------
+    model
+        The loaded weights; the context must be closed before them.
+    sequences
+        How many sequences may exist at once, the shared prefix's included.
+    sequence_tokens
+        The longest sequence, in tokens.
+    threads
+        Threads for decoding and for prompts.
+    batch_tokens
+        The most tokens evaluated in one call.
+    unified
+        One KV buffer for all sequences (True) or one for each (False).
+
+    Raises
+    ------
+    MidRunError
+        Where llama.cpp cannot allocate the context.
+    """
+
+    def __init__(
+        self,
+        model: LlamaModel,
+        *,
+        sequences: int,
+        sequence_tokens: int,
+        threads: int,
+        batch_tokens: int = 512,
+        unified: bool = True,
+    ) -> None:
+        import llama_cpp
+
+        self._api = llama_cpp
+        self.model = model
+        self.batch_tokens = batch_tokens
+        params = llama_cpp.llama_context_default_params()
+        params.n_ctx = sequences * sequence_tokens
+        params.n_batch = params.n_ubatch = batch_tokens
+        params.n_seq_max = sequences
+        params.n_threads = params.n_threads_batch = threads
+        params.kv_unified = unified
+        params.no_perf = True
+        self.handle = llama_cpp.llama_init_from_model(model.handle, params)
+        if not self.handle:
+            raise MidRunError(
+                f"llama.cpp cannot allocate a context of {sequences} x {sequence_tokens} tokens",
+                hint="lower parallel_sequences or context_tokens in the model card",
+            )
+        self._memory = llama_cpp.llama_get_memory(self.handle)
+        self.token = np.zeros(batch_tokens, np.int32)
+        self.position = np.zeros(batch_tokens, np.int32)
+        self.sequence = np.zeros(batch_tokens, np.int32)
+        self.wants_logits = np.zeros(batch_tokens, np.int8)
+        self._sequence_counts = np.ones(batch_tokens, np.int32)
+        pointer = ctypes.POINTER(ctypes.c_int32)
+        base = self.sequence.ctypes.data
+        self._sequence_pointers = (pointer * batch_tokens)(
+            *(ctypes.cast(base + 4 * i, pointer) for i in range(batch_tokens))
+        )
+        self._batch = llama_cpp.llama_batch(
+            n_tokens=0,
+            token=self.token.ctypes.data_as(ctypes.POINTER(llama_cpp.llama_token)),
+            embd=None,
+            pos=self.position.ctypes.data_as(ctypes.POINTER(llama_cpp.llama_pos)),
+            n_seq_id=self._sequence_counts.ctypes.data_as(pointer),
+            seq_id=ctypes.cast(self._sequence_pointers, ctypes.POINTER(pointer)),
+            logits=self.wants_logits.ctypes.data_as(ctypes.POINTER(ctypes.c_int8)),
+        )
+
+    def close(self) -> None:
+        """Free the context."""
+        if self.handle:
+            self._api.llama_free(self.handle)
+            self.handle = None
+
+    def decode(self, tokens: int) -> npt.NDArray[np.float32]:
+        """Evaluate the first ``tokens`` rows of the columns.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 of shape (rows that want logits, vocabulary), in the rows' order: a view of
+            llama.cpp's memory, valid until the next call.
+
+        Raises
+        ------
+        KvFullError
+            Where the KV cache has no room.
+        DecodeError
+            On every other failure.
+        """
+        self._batch.n_tokens = tokens
+        code = self._api.llama_decode(self.handle, self._batch)
+        if code == 1:
+            raise KvFullError("llama.cpp has no free KV slot for this batch")
+        if code != 0:
+            raise DecodeError(f"llama.cpp could not evaluate a batch (code {code})")
+        rows = int(np.count_nonzero(self.wants_logits[:tokens]))
+        if rows == 0:
+            return np.empty((0, self.model.vocabulary_size), np.float32)
+        return np.ctypeslib.as_array(
+            self._api.llama_get_logits(self.handle), shape=(rows, self.model.vocabulary_size)
+        )
+
+    def evaluate(self, sequence: int, tokens: Sequence[int]) -> None:
+        """Evaluate a whole text into one empty sequence, in chunks, without logits."""
+        for start in range(0, len(tokens), self.batch_tokens):
+            part = tokens[start : start + self.batch_tokens]
+            count = len(part)
+            self.token[:count] = part
+            self.position[:count] = np.arange(start, start + count)
+            self.sequence[:count] = sequence
+            self.wants_logits[:count] = 0
+            # The last token's logits are never read, but some graphs need one output row.
+            self.wants_logits[count - 1] = 1
+            self.decode(count)
+
+    def copy_sequence(self, source: int, target: int) -> None:
+        """Copy all that a sequence holds to an empty one."""
+        self._api.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+
+    def drop_sequence(self, sequence: int) -> None:
+        """Forget a sequence."""
+        self._api.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+
+    def clear(self) -> None:
+        """Forget every sequence and the cache's data: the state of a new context."""
+        self._api.llama_memory_clear(self._memory, True)
+
+

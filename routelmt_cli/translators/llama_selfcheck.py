@@ -1,0 +1,114 @@
+"""Find out in a child process whether llama.cpp can run a model on this machine without crashing.
+
+llama.cpp picks its fastest kernels from what the processor reports. Some virtual machines report
+AMX tiles that fault when used, and a damaged model file can crash the C library; either would take
+a run down. So each pair of (weights, library, processor) is tried once: first with repacked
+weights ("extra buffers"), then without. The answer is kept in the user's cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+from routelmt_cli.errors import UsageError
+from routelmt_cli.translators.cache import cache_folder, write_atomically
+
+_TOKENS = 48  # enough for every matrix kernel that serves prompts
+_TIMEOUT_SECONDS = 900
+_CHILD = """
+import sys
+weights, extra_buffers, sys.path[:] = sys.argv[1], sys.argv[2], sys.argv[3:]
+from pathlib import Path
+from routelmt_cli.translators.llama_selfcheck import check
+check(Path(weights), extra_buffers=extra_buffers == "1")
+"""
+
+
+def extra_buffers_work(weights: Path, sha256: str) -> bool:
+    """Say whether a model runs with repacked weights on this machine.
+
+    Parameters
+    ----------
+    weights
+        The GGUF file.
+    sha256
+        Its checksum, part of the key under which the answer is kept.
+
+    Raises
+    ------
+    UsageError
+        Where the model does not run either way.
+    """
+    memory = cache_folder() / "selfcheck.json"
+    key = hashlib.sha256(f"{sha256} {_machine()}".encode()).hexdigest()
+    try:
+        known = json.loads(memory.read_text("utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    if isinstance(known.get(key), bool):
+        return bool(known[key])
+    for extra_buffers in (True, False):
+        if _survives(weights, extra_buffers=extra_buffers):
+            known[key] = extra_buffers
+            write_atomically(memory, json.dumps(known).encode())
+            return extra_buffers
+    raise UsageError(
+        f"{weights}: llama.cpp cannot run this model on this machine",
+        hint="check the file with 'routelmt models check'; run with -vv to see llama.cpp's log",
+    )
+
+
+def _machine() -> str:
+    import llama_cpp
+
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        lines = []
+    processor = sorted({line for line in lines if line.startswith(("model name", "flags"))})
+    library = Path(llama_cpp.__file__).parent / "lib"
+    built = sorted(f"{file.name} {file.stat().st_mtime_ns}" for file in library.glob("*.so*"))
+    return repr([llama_cpp.__version__, platform.machine(), platform.release(), processor, built])
+
+
+def _survives(weights: Path, *, extra_buffers: bool) -> bool:
+    # The child imports what this process would, however this one came by its path.
+    command = [sys.executable, "-c", _CHILD, os.fspath(weights), str(int(extra_buffers)), *sys.path]
+    try:
+        child = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_TIMEOUT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    if child.returncode in (-2, -15):  # the user's Ctrl-C reached the child as well
+        raise KeyboardInterrupt
+    return child.returncode == 0
+
+
+def check(weights: Path, *, extra_buffers: bool) -> None:
+    """Load the weights and evaluate a few tokens; what the child process runs."""
+    from routelmt_cli.translators.llama_library import (
+        LlamaContext,
+        LlamaModel,
+        silence_llama_log,
+    )
+
+    silence_llama_log()
+    model = LlamaModel(weights, use_extra_buffers=extra_buffers)
+    context = LlamaContext(model, sequences=1, sequence_tokens=_TOKENS + 8, threads=2)
+    token = next(iter(model.tokenize("a", parse_special=False)))
+    context.evaluate(0, [token] * _TOKENS)
+    context.close()
+    model.close()
+

@@ -1,0 +1,125 @@
+"""Render a model card's prompt once into what stands before and after the source.
+
+In: the card's prompt section, the language pair, for chat models the GGUF's own template. Out: a
+``Prompt`` with a shared prefix and a suffix. The source is never formatted into a template, so
+braces, template tags or special tokens in user text mean nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from routelmt_cli.errors import UsageError
+from routelmt_cli.translators.card import PromptCard
+from routelmt_cli.translators.languages import language_name
+
+# Stands for the source while a template is rendered; private-use characters, so no template
+# and no example holds it.
+_SOURCE = "\ue000source\ue001"
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The text around a source.
+
+    Attributes
+    ----------
+    prefix
+        Before every source, the same for a whole run, evaluated once. Blanks at its end are moved
+        to ``lead``, since tokenizers bind them to the word that follows.
+    lead
+        Put in front of the source's text.
+    suffix
+        After the source.
+    """
+
+    prefix: str
+    lead: str
+    suffix: str
+
+
+def render_prompt(
+    card: PromptCard,
+    source_language: str,
+    target_language: str,
+    *,
+    chat_template: str | None = None,
+    bos: str = "",
+    eos: str = "",
+) -> Prompt:
+    """Render the prompt of a card for a language pair.
+
+    Parameters
+    ----------
+    card
+        The prompt section of the model card.
+    source_language, target_language
+        BCP 47 codes such as ``es`` and ``en``.
+    chat_template
+        The GGUF's Jinja template, needed where ``card.kind`` is ``chat``.
+    bos, eos
+        The texts of the special tokens that a chat template may ask for.
+
+    Raises
+    ------
+    UsageError
+        Where a chat template is missing, fails, or drops the source.
+    """
+    examples = card.examples.get(f"{source_language}-{target_language}", ())
+    names = {
+        "source_language": language_name(source_language),
+        "target_language": language_name(target_language),
+    }
+
+    def fill(template: str, source: str, target: str = "") -> str:
+        text = template
+        for key, value in {**names, "target": target, "source": source}.items():
+            text = text.replace("{" + key + "}", value)
+        return text
+
+    if card.kind == "completion":
+        head = fill(card.instruction, "")
+        shots = "".join(fill(card.template, source, target) for source, target in examples)
+        open_end = card.template.split("{target}", 1)[0].rstrip(" ")
+        rendered = head + shots + fill(open_end, _SOURCE)
+    else:
+        if not chat_template:
+            raise UsageError(
+                "the model file has no chat template",
+                hint='set kind = "completion" in the [prompt] section of its card',
+            )
+        messages = [{"role": "system", "content": fill(card.instruction, "")}] * bool(
+            card.instruction
+        )
+        for source, target in (*examples, (_SOURCE, None)):
+            messages.append({"role": "user", "content": fill(card.template, source)})
+            if target is not None:
+                messages.append({"role": "assistant", "content": target})
+        rendered = _render_chat(chat_template, messages, bos, eos)
+    prefix, found, suffix = rendered.partition(_SOURCE)
+    if not found:
+        raise UsageError("the prompt drops the source text", hint="put {source} into its template")
+    kept = prefix.rstrip(" ")
+    return Prompt(prefix=kept, lead=prefix[len(kept) :], suffix=suffix)
+
+
+def _render_chat(template: str, messages: list[dict[str, str]], bos: str, eos: str) -> str:
+    from jinja2 import TemplateError
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    # Sandboxed: the template comes out of a model file that anyone may have written.
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+
+    def raise_exception(message: str) -> None:
+        raise TemplateError(message)
+
+    try:
+        return environment.from_string(template).render(
+            messages=messages,
+            add_generation_prompt=True,
+            bos_token=bos,
+            eos_token=eos,
+            raise_exception=raise_exception,
+        )
+    except TemplateError as error:
+        raise UsageError(f"the model's chat template fails: {error}") from error

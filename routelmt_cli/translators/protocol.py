@@ -1,0 +1,116 @@
+"""The translator's contract: requests in, outcomes out, in any order.
+
+A translator is a context manager over one loaded model. It yields *commits*: groups of outcomes
+that belong into one transaction of the journal. Only what ends the run is raised; what goes wrong
+with one segment is an outcome with ``failure`` set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One segment to translate; ``item`` is the caller's number for it."""
+
+    item: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one request.
+
+    Attributes
+    ----------
+    item
+        The number of the request.
+    text
+        The hypothesis, empty where ``failure`` is set.
+    prompt_tokens
+        Tokens evaluated for this request alone, without the shared prefix.
+    output_tokens
+        Tokens sampled, the one that ended the text included.
+    truncated
+        Whether the token cap ended it.
+    token_logprobs
+        float32, natural log-probability of every sampled token, or None where not asked for.
+    failure
+        Why there is no hypothesis, or None.
+    """
+
+    item: int
+    text: str
+    prompt_tokens: int
+    output_tokens: int
+    truncated: bool = False
+    token_logprobs: npt.NDArray[np.float32] | None = None
+    failure: str | None = None
+
+
+@dataclass(frozen=True)
+class TokenCounts:
+    """Exact token counts of a batch of sources, before anything is spent; arrays of shape (n,).
+
+    Attributes
+    ----------
+    source_tokens
+        int64, tokens of the source text alone.
+    prompt_tokens
+        int64, tokens charged as input when the request is sent.
+    cap_tokens
+        int64, the most output tokens that the request can be charged.
+    context_tokens
+        int64, the longest sequence that the request needs: shared prefix, prompt and cap.
+    """
+
+    source_tokens: npt.NDArray[np.int64]
+    prompt_tokens: npt.NDArray[np.int64]
+    cap_tokens: npt.NDArray[np.int64]
+    context_tokens: npt.NDArray[np.int64]
+
+
+class Translator(Protocol):
+    """A loaded model that translates.
+
+    Attributes
+    ----------
+    prefix_tokens
+        Tokens of the prompt prefix that all requests of a run share, charged once a run.
+    context_limit
+        The longest sequence in tokens that the model can decode here.
+    deterministic
+        Whether requests are decoded in static groups of ``group_size`` in the order given, each
+        from a clean state and yielded as one commit.
+    group_size
+        How many requests a group holds.
+    """
+
+    prefix_tokens: int
+    context_limit: int
+    deterministic: bool
+    group_size: int
+
+    def __enter__(self) -> Translator: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    def count(self, sources: Sequence[str]) -> TokenCounts:
+        """Count the tokens of every source exactly."""
+        ...
+
+    def translate(self, requests: Iterable[Request]) -> Iterator[Sequence[Outcome]]:
+        """Translate the requests; each sequence of outcomes is one commit."""
+        ...

