@@ -92,7 +92,7 @@ def _cells(column: AddedColumn, values: Values, rows: int) -> list[Cell]:
     return cells
 
 
-def _cell(kind: ColumnType, value: Any) -> Cell:  # noqa: ANN401 - any value of a caller's array
+def _cell(kind: ColumnType, value: Any) -> Cell:
     if value is None or value != value:
         return None
     if kind is ColumnType.TEXT:

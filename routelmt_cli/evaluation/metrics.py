@@ -82,7 +82,7 @@ def chrf_signature() -> str:
     return f"{name}|{metric.get_signature().format()}"
 
 
-def _chrf() -> Any:  # noqa: ANN401 - sacrebleu is untyped and imported only here
+def _chrf() -> Any:
     """Make the one metric configuration that all scores use."""
     from sacrebleu.metrics import CHRF
 

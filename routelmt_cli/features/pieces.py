@@ -179,7 +179,8 @@ def train_pieces(sources: Sequence[str]) -> PieceModel | None:
     except (RuntimeError, UsageError):
         # Nothing but white space, or too little of anything: a router without these features.
         return None
-    return PieceModel(_write_model(pieces))
+    # A vocabulary of little but one piece gets scores a rounding error above log 1.
+    return PieceModel(_write_model([(piece, min(score, 0.0)) for piece, score in pieces]))
 
 
 def check_model(content: bytes, name: str = "source.spm.model") -> list[Piece]:

@@ -7,7 +7,6 @@ It holds no time stamps, so that the same calibration gives the same bytes.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -21,6 +20,7 @@ FORMAT_VERSION = 1
 _MAX_TEXT = 4_000
 _MAX_ITEMS = 1_000
 _MAX_DEPTH = 6
+_MAX_NUMBER = 1e15
 
 
 @dataclass(frozen=True)
@@ -223,7 +223,8 @@ def _check_plain(value: object, name: str, depth: int = 0) -> None:
     elif isinstance(value, str):
         _check_text(value, name)
     elif isinstance(value, float | int) and not isinstance(value, bool):
-        if not math.isfinite(value) or abs(value) > 1e15:
+        # Written so that NaN fails too; an integer of JSON can be larger than any float.
+        if not abs(value) <= _MAX_NUMBER:
             raise MetadataError(f"{name} holds a number out of range")
     elif value is not None and not isinstance(value, bool):
         raise MetadataError(f"{name} holds something that is neither text nor number")

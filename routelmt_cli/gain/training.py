@@ -264,7 +264,7 @@ class _Task:
         rounds: int,
         seed: int,
         validation: NDArray[np.int64] | None = None,
-    ) -> Any:  # noqa: ANN401 - LightGBM has no types
+    ) -> Any:
         import lightgbm
 
         parameters = self.parameters(seed)
@@ -287,7 +287,7 @@ class _Task:
         return lightgbm.train(parameters, data, rounds, valid_sets=[held_out], callbacks=[stop])
 
     def best_rounds(self, seed: int) -> int:
-        """Find the rounds at the minimum of validation: the median of contiguous slices, bounded."""
+        """Find the rounds at the minimum of validation: median of contiguous slices, bounded."""
         found = [
             self.fit(inside, _MOST_ROUNDS, seed, held_out).best_iteration
             for inside, held_out in contiguous_folds(len(self.target), _INNER_SLICES)

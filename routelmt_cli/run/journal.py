@@ -22,6 +22,10 @@ import numpy.typing as npt
 from routelmt_cli.errors import MidRunError, UsageError
 
 JOURNAL_VERSION = 1
+_ITEMS_PER_QUERY = 500  # SQLite's oldest limit on parameters is 999
+_HYPOTHESIS_COLUMNS = (
+    "item, text, prompt_tokens, output_tokens, truncated, token_logprobs, failure, spend_nanousd"
+)
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE hypotheses (
@@ -203,9 +207,7 @@ class Journal:
                 "INSERT INTO reservations VALUES (?, ?, ?, ?, ?)",
                 (
                     (tier, number, position, int(item), int(worst))
-                    for position, (item, worst) in enumerate(
-                        zip(items, worst_nanousd, strict=True)
-                    )
+                    for position, (item, worst) in enumerate(zip(items, worst_nanousd, strict=True))
                 ),
             )
             if prefix:
@@ -263,6 +265,13 @@ class Journal:
         ).fetchone()
         return int(row[0])
 
+    def prefix_charged(self, tier: str) -> bool:
+        """Say whether the tier's first wave was reserved, which charges its prompt prefix."""
+        row = self._db.execute(
+            "SELECT EXISTS (SELECT 1 FROM reservations WHERE tier = ?)", (tier,)
+        ).fetchone()
+        return bool(row[0])
+
     def unsettled_wave(self, tier: str) -> Wave | None:
         """Return the tier's last wave where some of it is not settled (after a crash), or None."""
         if not self.outstanding_nanousd(tier) and self._count_open(tier) == 0:
@@ -285,43 +294,50 @@ class Journal:
 
     def bought(self, tier: str, items: int) -> npt.NDArray[np.bool_]:
         """Return which of ``items`` items have a hypothesis in a tier, bool of shape (items,)."""
+        return self._mask("hypotheses", tier, items)
+
+    def sent(self, tier: str, items: int) -> npt.NDArray[np.bool_]:
+        """Return which of ``items`` items were ever reserved in a tier, settled or not."""
+        return self._mask("reservations", tier, items)
+
+    def _mask(self, table: str, tier: str, items: int) -> npt.NDArray[np.bool_]:
         mask = np.zeros(items, np.bool_)
-        rows = self._db.execute("SELECT item FROM hypotheses WHERE tier = ?", (tier,))
+        rows = self._db.execute(f"SELECT item FROM {table} WHERE tier = ?", (tier,))
         while block := rows.fetchmany(65536):
             mask[[row[0] for row in block]] = True
         return mask
 
-    def hypotheses(self, tier: str, first: int, end: int) -> list[Hypothesis]:
-        """Return the hypotheses of the items in [first, end), ordered by item."""
-        rows = self._db.execute(
-            "SELECT item, text, prompt_tokens, output_tokens, truncated, token_logprobs, failure, "
-            "spend_nanousd FROM hypotheses WHERE tier = ? AND item >= ? AND item < ? "
-            "ORDER BY item",
-            (tier, first, end),
-        )
-        return [_hypothesis(row) for row in rows]
+    def hypotheses(self, tier: str, items: Sequence[int]) -> list[Hypothesis]:
+        """Return the hypotheses of the given items, in their order, of those that have one."""
+        rows = self._select(_HYPOTHESIS_COLUMNS, tier, items)
+        found = {row[0]: row for row in rows}
+        return [_hypothesis(found[item]) for item in items if item in found]
 
     def texts(self, tier: str, items: Sequence[int]) -> dict[int, str]:
-        """Return the texts of the given items in a tier, of those that have one."""
-        found: dict[int, str] = {}
-        for start in range(0, len(items), 500):
-            part = items[start : start + 500]
-            marks = ", ".join("?" * len(part))
-            found.update(
-                self._db.execute(
-                    f"SELECT item, text FROM hypotheses WHERE tier = ? AND item IN ({marks})",
-                    (tier, *part),
-                )
-            )
-        return found
+        """Return the texts of the given items, of those that have one."""
+        return {row[0]: row[1] for row in self._select("item, text", tier, items)}
 
-    def count(self, tier: str, *, failed: bool = False) -> int:
-        """Count the hypotheses of a tier, or the failures among them."""
-        row = self._db.execute(
-            "SELECT count(*) FROM hypotheses WHERE tier = ?1 AND (NOT ?2 OR failure IS NOT NULL)",
-            (tier, failed),
-        ).fetchone()
+    def _select(self, columns: str, tier: str, items: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+        for start in range(0, len(items), _ITEMS_PER_QUERY):
+            part = items[start : start + _ITEMS_PER_QUERY]
+            marks = ", ".join("?" * len(part))
+            yield from self._db.execute(
+                f"SELECT {columns} FROM hypotheses WHERE tier = ? AND item IN ({marks})",
+                (tier, *part),
+            )
+
+    def count(self, tier: str) -> int:
+        """Count the hypotheses of a tier, failures included."""
+        row = self._db.execute("SELECT count(*) FROM hypotheses WHERE tier = ?", (tier,)).fetchone()
         return int(row[0])
+
+    def failed(self, tier: str) -> list[int]:
+        """Return the items whose request failed in a tier, rising."""
+        rows = self._db.execute(
+            "SELECT item FROM hypotheses WHERE tier = ? AND failure IS NOT NULL ORDER BY item",
+            (tier,),
+        )
+        return [row[0] for row in rows]
 
     def audit(self) -> None:
         """Check that the ledger adds up: totals against rows, hypotheses against reservations.

@@ -180,7 +180,7 @@ def load_card(path: Path) -> ModelCard:
     prices = price.table("usd_per_million_tokens")
     charge = price.get("shared_prefix", str, "once")
     if charge not in ("once", "every request"):
-        raise UsageError(f"{price.where}: 'shared_prefix' must be \"once\" or \"every request\"")
+        raise UsageError(f'{price.where}: \'shared_prefix\' must be "once" or "every request"')
     return ModelCard(
         name=root.get("name", str),
         description=root.get("description", str, ""),
@@ -226,7 +226,7 @@ def _weights(table: _Table, card_path: Path) -> WeightsCard:
 def _prompt(table: _Table, backend: str) -> PromptCard:
     kind = table.get("kind", str, "completion" if backend == "stand-in" else ...)
     if kind not in ("completion", "chat"):
-        raise UsageError(f"{table.where}: 'kind' must be \"completion\" or \"chat\"")
+        raise UsageError(f'{table.where}: \'kind\' must be "completion" or "chat"')
     template = table.get("template", str, "{source}{target}" if backend == "stand-in" else ...)
     if "{source}" not in template or (kind == "completion" and "{target}" not in template):
         raise UsageError(f"{table.where}: 'template' must hold {{source}} (and {{target}})")

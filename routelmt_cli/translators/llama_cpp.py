@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -11,12 +10,11 @@ from types import TracebackType
 
 import numpy as np
 
-from routelmt_cli.errors import UsageError
 from routelmt_cli.translators.card import ModelCard
 from routelmt_cli.translators.llama_library import LlamaContext, LlamaModel
+from routelmt_cli.translators.llama_prompter import LlamaPrompter
 from routelmt_cli.translators.llama_schedule import Finished, Job, Scheduler
 from routelmt_cli.translators.pieces import Pieces, cut
-from routelmt_cli.translators.prompt import render_prompt
 from routelmt_cli.translators.protocol import Outcome, Request, TokenCounts
 
 
@@ -82,38 +80,19 @@ class LlamaTranslator:
     ) -> None:
         self.deterministic = deterministic
         self.group_size = card.decoding.parallel_sequences
-        self._decoding = card.decoding
         self._model = LlamaModel(weights, use_extra_buffers=use_extra_buffers)
-        model = self._model
-        prompt = render_prompt(
-            card.prompt,
-            source_language,
-            target_language,
-            chat_template=model.metadata("tokenizer.chat_template"),
-            bos=model.special_text(model.bos),
-        )
-        self._lead = prompt.lead
-        self._prefix = model.tokenize(prompt.prefix, parse_special=True)
-        if model.add_bos and self._prefix[:1] != [model.bos]:
-            self._prefix.insert(0, model.bos)
-        self._suffix = model.tokenize(prompt.suffix, parse_special=True)
-        self.prefix_tokens = len(self._prefix)
-        self.context_limit = min(card.decoding.context_tokens, model.trained_context)
-        if self.prefix_tokens + len(self._suffix) + 2 > self.context_limit:
-            raise UsageError(
-                f"{card.card_path}: the prompt alone needs {self.prefix_tokens} of the context's "
-                f"{self.context_limit} tokens",
-                hint="raise context_tokens or give fewer examples",
-            )
+        self._prompter = LlamaPrompter(card, self._model, source_language, target_language)
+        self.prefix_tokens = self._prompter.prefix_tokens
+        self.context_limit = self._prompter.context_limit
         self._context = LlamaContext(
-            model,
+            self._model,
             sequences=self.group_size + 1,
             sequence_tokens=self.context_limit,
             threads=threads or len(os.sched_getaffinity(0)),
         )
         self._scheduler = Scheduler(
             self._context,
-            prefix=self._prefix,
+            prefix=self._prompter.prefix,
             stop=card.decoding.stop,
             slots=self.group_size,
             with_logprobs=with_logprobs,
@@ -131,24 +110,9 @@ class LlamaTranslator:
         self._context.close()
         self._model.close()
 
-    def _tokens(self, piece: str) -> list[int]:
-        # User text: special tokens in it stay the characters that they are written with.
-        return self._model.tokenize(self._lead + piece, parse_special=False)
-
-    def _cap(self, source_tokens: int) -> int:
-        return math.ceil(self._decoding.cap_ratio * source_tokens) + self._decoding.cap_extra
-
     def count(self, sources: Sequence[str]) -> TokenCounts:
         """Count the tokens of every source exactly."""
-        table = np.zeros((4, len(sources)), np.int64)
-        fixed = self.prefix_tokens + len(self._suffix)
-        for column, source in enumerate(sources):
-            for piece in cut(source).texts:
-                tokens = len(self._tokens(piece))
-                cap = self._cap(tokens)
-                table[:3, column] += (tokens, tokens + len(self._suffix), cap)
-                table[3, column] = max(table[3, column], fixed + tokens + cap)
-        return TokenCounts(*table)
+        return self._prompter.count(sources)
 
     def translate(self, requests: Iterable[Request]) -> Iterator[Sequence[Outcome]]:
         """Translate the requests; each sequence of outcomes is one commit."""
@@ -161,6 +125,7 @@ class LlamaTranslator:
             yield [outcome for commit in self._decode(group) for outcome in commit]
 
     def _decode(self, requests: Iterable[Request]) -> Iterator[list[Outcome]]:
+        prompter = self._prompter
         pending: dict[int, tuple[_Pending, int]] = {}
         blank: list[Outcome] = []
 
@@ -168,14 +133,14 @@ class LlamaTranslator:
             key = 0
             for request in requests:
                 pieces = cut(request.source)
-                tokens = [self._tokens(piece) for piece in pieces.texts]
-                prompt_tokens = sum(len(part) + len(self._suffix) for part in tokens)
+                tokens = [prompter.source(piece) for piece in pieces.texts]
+                prompt_tokens = sum(len(part) + len(prompter.suffix) for part in tokens)
                 entry = _Pending(request.item, pieces, prompt_tokens)
                 if not tokens:
                     blank.append(entry.outcome())
                 for index, part in enumerate(tokens):
                     pending[key] = (entry, index)
-                    yield Job(key, [*part, *self._suffix], self._cap(len(part)))
+                    yield Job(key, [*part, *prompter.suffix], prompter.cap(len(part)))
                     key += 1
 
         for finished in self._scheduler.run(jobs()):

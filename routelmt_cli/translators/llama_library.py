@@ -11,14 +11,12 @@ import ctypes
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from routelmt_cli.errors import MidRunError, UsageError
-
-_LOG_CALLBACKS: list[Any] = []  # ctypes callbacks must outlive the library
+from routelmt_cli.translators import llama_log
 
 
 class KvFullError(MidRunError):
@@ -27,19 +25,6 @@ class KvFullError(MidRunError):
 
 class DecodeError(MidRunError):
     """llama.cpp could not evaluate a batch."""
-
-
-def silence_llama_log(*, verbose: bool = False) -> None:
-    """Route llama.cpp's own log to nowhere, or to stderr when ``verbose``."""
-    import llama_cpp
-
-    @llama_cpp.llama_log_callback  # type: ignore[untyped-decorator]
-    def write(_level: int, text: bytes, _data: ctypes.c_void_p) -> None:
-        if verbose:
-            os.write(2, text)
-
-    _LOG_CALLBACKS.append(write)
-    llama_cpp.llama_log_set(write, ctypes.c_void_p(0))
 
 
 class LlamaModel:
@@ -51,6 +36,8 @@ class LlamaModel:
         The GGUF file.
     use_extra_buffers
         Let llama.cpp repack the weights for this processor's fastest kernels.
+    vocabulary_only
+        Load no tensors: tokens can be counted, nothing decoded.
 
     Raises
     ------
@@ -58,14 +45,18 @@ class LlamaModel:
         Where llama.cpp cannot load the file.
     """
 
-    def __init__(self, path: Path, *, use_extra_buffers: bool = True) -> None:
+    def __init__(
+        self, path: Path, *, use_extra_buffers: bool = True, vocabulary_only: bool = False
+    ) -> None:
         import llama_cpp
 
         self._api = llama_cpp
+        llama_log.install()
         llama_cpp.llama_backend_init()
         params = llama_cpp.llama_model_default_params()
         params.n_gpu_layers = -1
         params.use_extra_bufts = use_extra_buffers
+        params.vocab_only = vocabulary_only
         self.handle = llama_cpp.llama_model_load_from_file(os.fsencode(path), params)
         if not self.handle:
             raise UsageError(
@@ -75,11 +66,15 @@ class LlamaModel:
             )
         self.vocab = llama_cpp.llama_model_get_vocab(self.handle)
         self.vocabulary_size: int = llama_cpp.llama_vocab_n_tokens(self.vocab)
-        self.trained_context: int = llama_cpp.llama_model_n_ctx_train(self.handle)
         self.add_bos: bool = llama_cpp.llama_vocab_get_add_bos(self.vocab)
         self.bos: int = llama_cpp.llama_vocab_bos(self.vocab)
+        self.eos: int = llama_cpp.llama_vocab_eos(self.vocab)
         self._pieces: dict[int, bytes] = {}
         self._ends: dict[int, bool] = {}
+
+        architecture = self.metadata("general.architecture")
+        # From the header, since llama.cpp does not read it in a vocabulary-only load.
+        self.trained_context = int(self.metadata(f"{architecture}.context_length") or 1 << 20)
 
     def close(self) -> None:
         """Free the weights."""
@@ -268,5 +263,3 @@ class LlamaContext:
     def clear(self) -> None:
         """Forget every sequence and the cache's data: the state of a new context."""
         self._api.llama_memory_clear(self._memory, True)
-
-

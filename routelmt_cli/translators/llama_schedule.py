@@ -171,9 +171,7 @@ class Scheduler:
         logits = context.decode(row)
         return self._sample(logits, sampling) if sampling else []
 
-    def _sample(
-        self, logits: npt.NDArray[np.float32], sampling: list[_Running]
-    ) -> list[_Running]:
+    def _sample(self, logits: npt.NDArray[np.float32], sampling: list[_Running]) -> list[_Running]:
         chosen = logits.argmax(axis=1)
         if self._with_logprobs:
             work = self._exponentials[: len(sampling)]

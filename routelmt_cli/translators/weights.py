@@ -16,6 +16,7 @@ from pathlib import Path
 from routelmt_cli.errors import UsageError
 from routelmt_cli.translators.cache import cache_folder, write_atomically
 from routelmt_cli.translators.card import ModelCard, WeightsCard
+from routelmt_cli.translators.checksum import file_sha256
 
 _BLOCK = 1 << 20
 _GGUF_MAGIC = b"GGUF"
@@ -125,10 +126,6 @@ def _checksum(path: Path, *, verify_again: bool) -> str:
     found = known.get(key)
     if isinstance(found, str) and not verify_again:
         return found
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    known[key] = digest.hexdigest()
+    known[key] = file_sha256(path)
     write_atomically(memory, json.dumps(known).encode())
-    return digest.hexdigest()
+    return str(known[key])

@@ -1,0 +1,1 @@
+"""What a person types: one file a command, no logic; errors become one line and an exit code."""

@@ -1,0 +1,159 @@
+"""What the user sees on stderr: progress on a terminal, notes, closing tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console as RichConsole
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from routelmt_cli.budget.money import format_usd
+
+if TYPE_CHECKING:
+    from routelmt_cli.run.calibration import CalibrationResult
+    from routelmt_cli.run.dry_run import Estimate
+    from routelmt_cli.run.report import Report
+
+
+class _Rate(ProgressColumn):
+    """Segments per second of the stage."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.1f} segments/s" if task.speed else "")
+
+
+class Console:
+    """A watcher of a run that writes to stderr; a context manager.
+
+    Parameters
+    ----------
+    quiet
+        Show nothing but errors.
+    verbosity
+        1 shows stages where there is no terminal too, 2 adds llama.cpp's own log.
+    """
+
+    def __init__(self, *, quiet: bool, verbosity: int) -> None:
+        self._out = RichConsole(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
+        self._verbosity = verbosity
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            _Rate(),
+            TextColumn("{task.fields[spend]} spent"),
+            TimeRemainingColumn(),
+            console=self._out,
+            disable=quiet or not self._out.is_terminal,
+            transient=True,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Console:
+        from routelmt_cli.translators.llama_log import show_llama_log
+
+        show_llama_log(shown=self._verbosity >= 2)
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def stage(self, name: str, segments: int) -> None:
+        """Begin a stage."""
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._task = self._bar.add_task(name, total=segments, spend=format_usd(0))
+        if self._verbosity:
+            self.note(f"{name} {segments} segments" if segments else name)
+
+    def advance(self, segments: int, spend_nanousd: int) -> None:
+        """Move the stage's bar on."""
+        if self._task is not None:
+            self._bar.update(self._task, advance=segments, spend=format_usd(spend_nanousd))
+
+    def note(self, text: str) -> None:
+        """Say one line."""
+        self._out.print(Text(text))
+
+    def show_report(self, report: Report) -> None:
+        """Print the closing table of a run."""
+        kept = sum(report.kept_drafts.values())
+        table = _plain_table(("tier", "segments", "spend"), numeric=(1, 2))
+        for tier, model in (("small", report.small), ("large", report.large)):
+            table.add_row(
+                f"{tier} ({model['name']})",
+                f"{report.segments_by_tier[tier]:,}",
+                format_usd(report.spend_by_tier_nanousd[tier]),
+            )
+        if report.blank_segments:
+            table.add_row("none (empty)", f"{report.blank_segments:,}", format_usd(0))
+        table.add_row("all", f"{report.segments:,}", format_usd(report.spend_nanousd))
+        self._out.print(table)
+        fictional = " (illustrative prices)" if report.prices_are_illustrative else ""
+        self.note(
+            f"budget {format_usd(report.budget_nanousd)}{fictional}, "
+            f"unspent {format_usd(report.budget_nanousd - report.spend_nanousd)}"
+        )
+        self.note(
+            f"predicted gain {report.predicted_gain:+.2f} {report.metric.split('|')[0]} over all "
+            f"drafts; knapsack within {report.knapsack_gap:.2%} of the optimum"
+        )
+        if kept:
+            reasons = ", ".join(f"{name} {count:,}" for name, count in report.kept_drafts.items())
+            self.note(f"{kept:,} retranslations were not used ({reasons})")
+        if report.failed:
+            self.note(f"{report.failed:,} segments failed and kept what they had")
+
+    def show_estimate(self, estimate: Estimate) -> None:
+        """Print what a dry run found."""
+        self._out.print(_facts(estimate.rows()))
+        for line in estimate.remarks():
+            self.note(line)
+
+    def show_calibration(self, result: CalibrationResult, path: Path) -> None:
+        """Print the out-of-fold report of a calibration."""
+        from routelmt_cli.gain.report import report_lines, report_rows
+
+        header, *rows = report_rows(result.figures)
+        table = _plain_table(header, numeric=range(1, len(header)))
+        for row in rows:
+            table.add_row(*row)
+        self._out.print(table)
+        for line in report_lines(result.figures):
+            self.note(line)
+        self.note(f"spent {format_usd(result.spend_nanousd)}; wrote {path}")
+
+
+def _plain_table(header: Sequence[str], numeric: Sequence[int]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for index, name in enumerate(header):
+        table.add_column(name, justify="right" if index in numeric else "left", no_wrap=True)
+    return table
+
+
+def _facts(rows: Sequence[tuple[str, str]]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    for name, value in rows:
+        table.add_row(name, value)
+    return table

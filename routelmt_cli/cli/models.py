@@ -1,0 +1,49 @@
+"""``routelmt models list|show|check``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+models = typer.Typer(no_args_is_help=True, help="Model cards and their weights.")
+Name = Annotated[str, typer.Argument(metavar="CARD", help="A shipped card's name, or a path.")]
+
+
+@models.command("list")
+def list_models() -> None:
+    """List the shipped model cards and routers."""
+    from routelmt_cli.gain.catalogue import shipped_routers
+    from routelmt_cli.translators.catalogue import list_cards
+
+    for card in list_cards():
+        typer.echo(f"{card.name}\t{card.description}\t{card.license}")
+    for router in shipped_routers():
+        data = router.metadata
+        typer.echo(
+            f"router {data.source_language}-{data.target_language}\t"
+            f"{data.small.name} + {data.large.name}\t{data.segments} segments: {data.provenance}"
+        )
+
+
+@models.command("show")
+def show(name: Name) -> None:
+    """Print a model card as it is written."""
+    from routelmt_cli.translators.catalogue import find_card
+
+    typer.echo(find_card(name).card_path.read_text("utf-8"), nl=False)
+
+
+@models.command("check")
+def check(name: Name) -> None:
+    """Find a card's weights, read them whole, and compare their SHA-256."""
+    from routelmt_cli.translators.catalogue import find_card
+    from routelmt_cli.translators.weights import find_weights
+
+    card = find_card(name)
+    if card.backend == "stand-in":
+        typer.echo(f"{card.name}: a stand-in, it has no weights")
+        return
+    weights = find_weights(card, verify_again=True)
+    verdict = "as its card says" if card.weights and card.weights.sha256 else "its card names none"
+    typer.echo(f"{card.name}: {weights.path}\nsha256 {weights.sha256} ({verdict})")

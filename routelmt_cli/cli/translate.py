@@ -1,0 +1,96 @@
+"""``routelmt translate``."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from routelmt_cli.cli import arguments
+from routelmt_cli.errors import ExitCode
+
+
+class Weight(str, Enum):
+    """What a segment counts in the knapsack."""
+
+    length = "length"
+    segment = "segment"
+
+
+def translate(
+    source: arguments.Input,
+    budget: Annotated[
+        str, typer.Option(metavar="USD", help="Limit of all spending, drafts included: 5, 0.003.")
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="OUT", help="Output file; - is stdout."),
+    ] = None,
+    from_language: arguments.From = None,
+    to_language: arguments.To = None,
+    small: arguments.Small = arguments.DEFAULTS[0],
+    large: arguments.Large = arguments.DEFAULTS[1],
+    router: Annotated[
+        Path | None,
+        typer.Option(metavar="BUNDLE", help="Router bundle; the pair's shipped one by default."),
+    ] = None,
+    force_router: Annotated[
+        bool, typer.Option("--force-router", help="Use a router made for other models.")
+    ] = False,
+    format_name: arguments.Format = None,
+    source_column: arguments.SourceColumn = None,
+    no_header: arguments.NoHeader = False,
+    weight: Annotated[
+        Weight, typer.Option(help="Segments count by their length in tokens, or all alike.")
+    ] = Weight.length,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Add predicted_gain, cost_usd and reason.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be spent; call no model.")
+    ] = False,
+    deterministic: arguments.Deterministic = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an output that another wrote.")
+    ] = False,
+    restart: arguments.Restart = False,
+    quiet: arguments.Quiet = False,
+    verbose: arguments.Verbose = 0,
+) -> int:
+    """Translate a corpus: draft all of it, retranslate what gains most within the budget.
+
+    Run it again after an interruption and it continues; run it with a larger --budget and only
+    the difference is spent.
+    """
+    from routelmt_cli.budget.money import parse_usd
+    from routelmt_cli.cli.console import Console
+    from routelmt_cli.run.options import TranslateOptions
+
+    options = TranslateOptions(
+        corpus=arguments.corpus_options(source, format_name, source_column, no_header=no_header),
+        pair=arguments.pair_options(
+            from_language, to_language, small, large, deterministic=deterministic
+        ),
+        budget_nanousd=parse_usd(budget),
+        output=None if output in (None, "-") else Path(str(output)),
+        to_stdout=output == "-",
+        router=router,
+        force_router=force_router,
+        weight=weight.value,
+        explain=explain,
+        overwrite=overwrite,
+        restart=restart,
+    )
+    with Console(quiet=quiet, verbosity=verbose) as console:
+        if dry_run:
+            from routelmt_cli.run.dry_run import dry_run as estimate
+
+            console.show_estimate(estimate(options, console))
+            return ExitCode.DONE
+        from routelmt_cli.run.pipeline import translate as run
+
+        report = run(options, console)
+        console.show_report(report)
+    return ExitCode.PARTIAL if report.failed else ExitCode.DONE

@@ -1,0 +1,97 @@
+"""Open the corpus of a run: a file, or standard input spooled to one, and its fingerprint."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from routelmt_cli.corpus.format import Format, detect_format
+from routelmt_cli.corpus.layout import Layout
+from routelmt_cli.corpus.reader import open_corpus
+from routelmt_cli.corpus.segments import Corpus
+from routelmt_cli.errors import MidRunError
+from routelmt_cli.run.options import CorpusOptions
+from routelmt_cli.translators.cache import cache_folder
+from routelmt_cli.translators.checksum import file_sha256
+
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class CorpusInput:
+    """An opened corpus.
+
+    Attributes
+    ----------
+    path
+        The user's file, or None for standard input.
+    sha256
+        Of the whole input.
+    """
+
+    corpus: Corpus
+    path: Path | None
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """The name that errors use."""
+        return str(self.corpus.display_name)
+
+
+@contextlib.contextmanager
+def open_input(options: CorpusOptions, reserved: Sequence[str] = ()) -> Iterator[CorpusInput]:
+    """Open the corpus; standard input is kept in a file while the run needs it.
+
+    Parameters
+    ----------
+    options
+        Which corpus.
+    reserved
+        Columns that the output will add, which the input must not have.
+
+    Raises
+    ------
+    UsageError
+        Where the corpus cannot be read.
+    """
+    with contextlib.ExitStack() as stack:
+        name = None if options.path is None else str(options.path)
+        corpus_format = detect_format(name, options.format)
+        path = options.path if options.path is not None else stack.enter_context(_spooled())
+        layout = Layout(corpus_format, options.source_column, options.has_header)
+        corpus = open_corpus(path, layout, display_name=name or "-", reserved=reserved)
+        yield CorpusInput(corpus, options.path, file_sha256(path))
+
+
+def describe_layout(corpus: Corpus) -> str:
+    """Say in one text how a corpus is read, for a run's identity."""
+    layout = corpus.layout
+    if layout.format is Format.TEXT:
+        return str(layout.format.value)
+    return f"{layout.format.value!s}, column {layout.source_column}, header {layout.has_header}"
+
+
+@contextlib.contextmanager
+def _spooled() -> Iterator[Path]:
+    folder = cache_folder() / "stdin"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for old in folder.iterdir():
+        # Left by a process that was killed.
+        if not (old.name.isdigit() and Path(f"/proc/{old.name}").exists()):
+            old.unlink(missing_ok=True)
+    path = folder / str(os.getpid())
+    try:
+        try:
+            with path.open("wb") as file:
+                shutil.copyfileobj(sys.stdin.buffer, file, _BLOCK)
+        except OSError as error:
+            raise MidRunError(f"{path}: cannot keep standard input: {error.strerror}") from error
+        yield path
+    finally:
+        path.unlink(missing_ok=True)

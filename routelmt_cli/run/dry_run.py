@@ -1,0 +1,161 @@
+"""``translate --dry-run``: what would be spent, with token counts alone and no model run.
+
+Where the run folder already holds all drafts, the real plan is solved from them.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from routelmt_cli.budget.money import format_usd
+from routelmt_cli.gain.router import Router
+from routelmt_cli.run import folder as run_folder
+from routelmt_cli.run import output, planning, writing
+from routelmt_cli.run.corpus_input import open_input
+from routelmt_cli.run.folder import RunFolder
+from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.options import TranslateOptions
+from routelmt_cli.run.planning import RunPlan
+from routelmt_cli.run.prediction import predict
+from routelmt_cli.run.progress import Progress
+from routelmt_cli.run.segments import Segments, scan
+from routelmt_cli.run.setup import find_pair_and_router, identity
+from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
+
+_DRAFT_TOKENS_PER_SOURCE_TOKEN = 1.0  # where the router does not know better
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run would spend; amounts in nanodollars.
+
+    Attributes
+    ----------
+    draft_cost_nanousd, draft_worst_nanousd
+        Predicted, and at most.
+    large_cost_nanousd
+        Predicted cost of retranslating every segment.
+    plan, spent_nanousd
+        The plan, where the drafts are already bought, and what they cost.
+    """
+
+    segments: int
+    distinct_segments: int
+    budget_nanousd: int
+    draft_cost_nanousd: int
+    draft_worst_nanousd: int
+    large_cost_nanousd: int
+    plan: RunPlan | None
+    spent_nanousd: int
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the figures as (name, value) texts."""
+        rows = [
+            ("segments", f"{self.segments:,} ({self.distinct_segments:,} distinct)"),
+            ("budget", format_usd(self.budget_nanousd)),
+        ]
+        if self.plan is None:
+            left = max(0, self.budget_nanousd - self.draft_cost_nanousd)
+            share = min(1.0, left / self.large_cost_nanousd) if self.large_cost_nanousd else 1.0
+            return [
+                *rows,
+                ("drafts, predicted cost", format_usd(self.draft_cost_nanousd)),
+                ("drafts, at most", format_usd(self.draft_worst_nanousd)),
+                ("left for retranslations", format_usd(left)),
+                ("retranslating all, predicted cost", format_usd(self.large_cost_nanousd)),
+                ("predicted spend", format_usd(self.budget_nanousd - left + self._fits(left))),
+                ("share of the text that fits", f"{share:.0%}"),
+            ]
+        cost = int(self.plan.facts["cost_nanousd"])
+        return [
+            *rows,
+            ("spent already", format_usd(self.spent_nanousd)),
+            ("retranslations planned", f"{int(self.plan.chosen.sum()):,}"),
+            ("their predicted cost", format_usd(cost)),
+            ("predicted spend", format_usd(self.spent_nanousd + cost)),
+            ("knapsack gap", f"{self.plan.facts['gap']:.2%}"),
+        ]
+
+    def _fits(self, left_nanousd: int) -> int:
+        return min(left_nanousd, self.large_cost_nanousd)
+
+    def remarks(self) -> list[str]:
+        """Return what else is to be said, a line each."""
+        if self.plan is not None:
+            return ["planned from drafts that are already bought; no model was called"]
+        lines = ["no model was called; which segments are retranslated is known after drafting"]
+        if self.draft_worst_nanousd > self.budget_nanousd:
+            lines.append(
+                f"the budget must be at least {format_usd(self.draft_worst_nanousd)} "
+                "for drafting to begin"
+            )
+        return lines
+
+
+def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
+    """Estimate what ``translate`` would spend with these options.
+
+    Raises
+    ------
+    UsageError
+        For everything that ``translate`` would refuse before it spends.
+    """
+    added = [column.name for column in writing.added_columns(explain=options.explain)]
+    with open_input(options.corpus, added) as source, tempfile.TemporaryDirectory() as scratch:
+        pair, router = find_pair_and_router(options, progress)
+        path = output.output_path(options, pair.target_language, progress)
+        begun_with = identity(
+            source,
+            pair,
+            deterministic=options.pair.deterministic,
+            router=router.fingerprint,
+            **{"weight rule (--weight)": options.weight},
+        )
+        segments = scan(source.corpus, Path(scratch) / "sources.arrow")
+        small = open_tier(SMALL, pair.small, segments, source.name)
+        large = open_tier(LARGE, pair.large, segments, source.name)
+        folder = run_folder.in_cache(begun_with) if path is None else run_folder.beside(path)
+        plan, spent = None, 0
+        if (folder / "run.json").exists() and not options.restart:
+            with RunFolder(folder) as held:
+                run_folder.refuse_changes(held, held.describe() or {}, begun_with)
+                plan, spent = _plan(held, segments, small, large, router, options)
+        ratio = router.metadata.figures.get(
+            "draft_tokens_per_source_token", _DRAFT_TOKENS_PER_SOURCE_TOKEN
+        )
+        draft_tokens = np.maximum(1.0, np.ceil(small.source_tokens * float(ratio)))
+        drafted = draft_tokens.astype(np.int64)
+        tokens = router.length_model.predict(small.source_tokens, drafted)
+        return Estimate(
+            segments=segments.rows,
+            distinct_segments=segments.items,
+            budget_nanousd=options.budget_nanousd,
+            draft_cost_nanousd=small.prefix_nanousd + int(small.cost_nanousd(draft_tokens).sum()),
+            draft_worst_nanousd=small.prefix_nanousd + int(small.worst_nanousd.sum()),
+            large_cost_nanousd=large.prefix_nanousd + int(large.cost_nanousd(tokens).sum()),
+            plan=plan,
+            spent_nanousd=spent,
+        )
+
+
+def _plan(
+    folder: RunFolder,
+    segments: Segments,
+    small: Tier,
+    large: Tier,
+    router: Router,
+    options: TranslateOptions,
+) -> tuple[RunPlan | None, int]:
+    if not folder.journal.exists():
+        return None, 0
+    with Journal(folder.journal) as journal:
+        if journal.count(SMALL) < segments.items:
+            return None, journal.spend_nanousd()
+        prediction = predict(journal, segments, small, large, router)
+        weight = planning.weights(options.weight, segments, small)
+        plan = planning.solve(prediction, weight, journal, large, options.budget_nanousd)
+        return plan, journal.spend_nanousd()

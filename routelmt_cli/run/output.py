@@ -1,0 +1,115 @@
+"""Where a run's output goes, and how it gets there whole: temporary file, record, rename.
+
+The journal records the finished output's checksum before the rename, so a run that was killed
+after it knows its own file again, and a stranger's file is never replaced unasked.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from routelmt_cli.corpus.naming import default_output
+from routelmt_cli.errors import MidRunError, UsageError
+from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.options import TranslateOptions
+from routelmt_cli.run.progress import Progress
+from routelmt_cli.translators.checksum import file_sha256
+
+_RECORD = "output"
+
+
+def output_path(options: TranslateOptions, target_language: str, progress: Progress) -> Path | None:
+    """Return the output file, or None for standard output; says a name that was not asked for.
+
+    Raises
+    ------
+    UsageError
+        Where nothing can be written there.
+    """
+    source = options.corpus.path
+    if options.to_stdout or (options.output is None and source is None):
+        return None
+    if options.output is not None:
+        path = options.output
+    else:
+        assert source is not None
+        path = default_output(source, target_language)
+        progress.note(f"writing to {path}")
+    if path.is_dir():
+        raise UsageError(f"{path}: the output is a folder", hint="name a file with -o")
+    if not path.parent.is_dir():
+        raise UsageError(
+            f"{path}: its folder does not exist", hint=f"make it first: mkdir -p {path.parent}"
+        )
+    if source is not None and path.exists() and path.samefile(source):
+        raise UsageError(f"{path}: the output is the input", hint="name another file with -o")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise UsageError(
+            f"{path}: its folder is not writable", hint="write to a folder of your own with -o"
+        )
+    return path
+
+
+def is_ours(path: Path, journal: Journal) -> bool:
+    """Say whether an existing output is the one that this run wrote."""
+    record = journal.meta(_RECORD)
+    if record is None or path.stat().st_size != record["bytes"]:
+        return False
+    return bool(file_sha256(path) == record["sha256"])
+
+
+def refuse_foreign(path: Path, journal: Journal | None, *, overwrite: bool) -> None:
+    """Refuse to replace a file that this run did not write.
+
+    Raises
+    ------
+    UsageError
+        Where there is one and ``overwrite`` was not asked for.
+    """
+    if overwrite or not path.exists():
+        return
+    if journal is None or not is_ours(path, journal):
+        raise UsageError(
+            f"{path}: the output exists", hint="add --overwrite, or name another file with -o"
+        )
+
+
+def write_file(path: Path, journal: Journal, write: Callable[[BinaryIO], None]) -> None:
+    """Write the output through a temporary file beside it.
+
+    Raises
+    ------
+    MidRunError
+        Where the disk refuses.
+    """
+    temporary = path.with_name(f".{path.name}.writing")
+    try:
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        record = {"bytes": temporary.stat().st_size, "sha256": file_sha256(temporary)}
+        journal.set_meta({_RECORD: record})
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise MidRunError(
+            f"{path}: cannot write the output: {error.strerror}",
+            hint="run the same command again when it can be written; nothing is paid twice",
+        ) from error
+
+
+def write_stdout(write: Callable[[BinaryIO], None]) -> bool:
+    """Write the output to standard output; return False where the reader closed it early."""
+    try:
+        write(sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        # What is still buffered must not raise again when the interpreter closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True

@@ -1,0 +1,218 @@
+"""``translate``, readable top to bottom: read, draft, plan, retranslate, choose, write, report.
+
+Every stage looks in the journal for what is done and does the rest, so a run that was killed is
+continued by being started again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from routelmt_cli.budget.money import format_usd
+from routelmt_cli.errors import BudgetError, UsageError
+from routelmt_cli.gain.router import Router
+from routelmt_cli.run import folder as run_folder
+from routelmt_cli.run import output, planning, writing
+from routelmt_cli.run.choice import Choice, choose
+from routelmt_cli.run.corpus_input import CorpusInput, open_input
+from routelmt_cli.run.folder import RunFolder
+from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.options import TranslateOptions
+from routelmt_cli.run.planning import RunPlan
+from routelmt_cli.run.prediction import predict
+from routelmt_cli.run.progress import Progress, Silent
+from routelmt_cli.run.report import Report, make_report
+from routelmt_cli.run.segments import Segments, scan
+from routelmt_cli.run.setup import Pair, find_pair_and_router, identity
+from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
+from routelmt_cli.run.waves import Spender
+
+
+@dataclass
+class Clock:
+    """Wall seconds by stage."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count the time of a block."""
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begun
+
+
+def translate(options: TranslateOptions, progress: Progress | None = None) -> Report:
+    """Translate a corpus within a budget.
+
+    Parameters
+    ----------
+    options
+        What to do.
+    progress
+        Who watches.
+
+    Returns
+    -------
+    Report
+        The figures, also in the run folder's ``report.json``.
+
+    Raises
+    ------
+    UsageError, BudgetError, MidRunError
+        As their texts say; a run can be continued after each of them.
+    """
+    progress = progress or Silent()
+    clock = Clock()
+    added = [column.name for column in writing.added_columns(explain=options.explain)]
+    with clock.stage("read"), open_input(options.corpus, added) as source:
+        pair, router = find_pair_and_router(options, progress)
+        path = output.output_path(options, pair.target_language, progress)
+        begun_with = identity(
+            source,
+            pair,
+            deterministic=options.pair.deterministic,
+            router=router.fingerprint,
+            **{"weight rule (--weight)": options.weight},
+        )
+        folder_path = run_folder.in_cache(begun_with) if path is None else run_folder.beside(path)
+        if path is not None and not folder_path.exists():
+            output.refuse_foreign(path, None, overwrite=options.overwrite)
+        with RunFolder(folder_path) as folder, _journal(folder, options, begun_with) as journal:
+            if path is not None:
+                output.refuse_foreign(path, journal, overwrite=options.overwrite)
+            segments = scan(source.corpus, folder.sources)
+            run = _Run(source, pair, router, segments, journal, options, progress, clock)
+            return _translate(run, folder, path)
+
+
+@contextmanager
+def _journal(
+    folder: RunFolder, options: TranslateOptions, begun_with: dict[str, object]
+) -> Iterator[Journal]:
+    """Open the journal of a new run, or of one that may be continued."""
+    if options.restart:
+        folder.clear()
+    known = folder.describe()
+    if known is not None:
+        run_folder.refuse_changes(folder, known, begun_with)
+        if options.budget_nanousd < known["budget_nanousd"]:
+            raise UsageError(
+                f"{folder.path}: this run was begun with a budget of "
+                f"{format_usd(known['budget_nanousd'])}; a smaller one cannot be applied to it",
+                hint="keep the budget or raise it; --restart begins anew (and pays again)",
+            )
+    elif folder.journal.exists():
+        raise UsageError(
+            f"{folder.description}: is missing, so the journal beside it cannot be continued",
+            hint="restore it from a copy, or begin anew with --restart",
+        )
+    # Before the journal exists, so that a journal always has its description.
+    folder.write_description(begun_with, options.budget_nanousd)
+    with Journal(folder.journal) as journal:
+        journal.audit()
+        yield journal
+
+
+@dataclass(frozen=True)
+class _Run:
+    source: CorpusInput
+    pair: Pair
+    router: Router
+    segments: Segments
+    journal: Journal
+    options: TranslateOptions
+    progress: Progress
+    clock: Clock
+
+
+def _translate(run: _Run, folder: RunFolder, path: Path | None) -> Report:
+    small = open_tier(SMALL, run.pair.small, run.segments, run.source.name)
+    large = open_tier(LARGE, run.pair.large, run.segments, run.source.name)
+    refuse_small_budget(run.journal, small, run.options.budget_nanousd)
+    spender = Spender(
+        run.journal,
+        run.segments,
+        budget_nanousd=run.options.budget_nanousd,
+        deterministic=run.options.pair.deterministic,
+        progress=run.progress,
+    )
+    with run.clock.stage("draft"):
+        spender.buy(small, np.arange(run.segments.items, dtype=np.int64), "drafting")
+    with run.clock.stage("plan"):
+        plan = _plan(run, small, large, folder)
+    with run.clock.stage("retranslate"):
+        chosen = int(plan.chosen.sum())
+        spender.buy(large, plan.order, "retranslating", expected=chosen)
+    with run.clock.stage("write"):
+        choice = choose(run.journal, run.segments, run.pair.target_language)
+        _write(run, choice, plan, path)
+    report = make_report(
+        run.segments, run.journal, plan, choice, run.pair, run.router, run.clock.seconds
+    )
+    report.save(folder.report)
+    return report
+
+
+def refuse_small_budget(journal: Journal, small: Tier, budget_nanousd: int) -> None:
+    """Refuse a budget that might not cover the drafts, before anything is spent.
+
+    The worst case is what counts: every draft that runs to its cap. So a run that begins to
+    draft can always finish drafting, and is not asked again.
+
+    Raises
+    ------
+    BudgetError
+        With the budget that would do.
+    """
+    if journal.prefix_charged(SMALL) or not len(small.worst_nanousd):
+        return
+    needed = int(small.worst_nanousd.sum()) + small.prefix_nanousd
+    if needed > budget_nanousd:
+        raise BudgetError(
+            f"drafting with '{small.model.card.name}' may cost up to {format_usd(needed)}, "
+            f"the budget is {format_usd(budget_nanousd)}",
+            hint=f"give --budget {format_usd(needed)[1:]} or more; nothing has been spent",
+        )
+
+
+def _plan(run: _Run, small: Tier, large: Tier, folder: RunFolder) -> RunPlan:
+    known = planning.load_plan(folder.plan, run.options.budget_nanousd)
+    if known is not None:
+        return known
+    plan = planning.solve(
+        predict(run.journal, run.segments, small, large, run.router),
+        planning.weights(run.options.weight, run.segments, small),
+        run.journal,
+        large,
+        run.options.budget_nanousd,
+    )
+    planning.save_plan(plan, folder.plan)
+    return plan
+
+
+def _write(run: _Run, choice: Choice, plan: RunPlan, path: Path | None) -> None:
+    def write(sink: BinaryIO) -> None:
+        writing.write_corpus(
+            sink,
+            run.source.corpus,
+            run.segments,
+            run.journal,
+            choice,
+            plan,
+            explain=run.options.explain,
+        )
+
+    if path is not None:
+        output.write_file(path, run.journal, write)
+    elif not output.write_stdout(write):
+        run.progress.note("the reader closed its end early; run again for the whole output")

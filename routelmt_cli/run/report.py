@@ -1,0 +1,130 @@
+"""The report of a run: what was spent, on what, and what is expected of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import routelmt_cli
+from routelmt_cli.gain.router import Router
+from routelmt_cli.run.choice import Choice
+from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.planning import RunPlan
+from routelmt_cli.run.segments import Segments
+from routelmt_cli.run.setup import Pair
+from routelmt_cli.run.tiers import LARGE, SMALL
+from routelmt_cli.translators.cache import write_atomically
+
+
+@dataclass(frozen=True)
+class Report:
+    """The figures of a finished run.
+
+    Attributes
+    ----------
+    segments, blank_segments, distinct_segments
+        Rows; rows without text; distinct sources with text.
+    drafted, retranslated
+        Distinct segments bought from the small and from the large model.
+    segments_by_tier
+        Rows by the tier that their translation is of.
+    kept_drafts
+        Rows whose retranslation was bought and not used, by reason.
+    failed
+        Rows whose draft or retranslation failed.
+    budget_nanousd, spend_nanousd, spend_by_tier_nanousd
+        The limit, and what was really spent.
+    planned_cost_nanousd
+        What the plan predicted for the retranslations.
+    predicted_gain
+        Weighted mean over all segments, in points of the metric, of the predicted gain of those
+        that took their retranslation.
+    metric
+        The metric's signature.
+    knapsack_value, knapsack_bound, knapsack_gap
+        Of the plan; the gap is (bound - value) / bound.
+    seconds, seconds_by_stage
+        Wall time of this process alone.
+    small, large, router
+        Name and fingerprint of each.
+    """
+
+    segments: int
+    blank_segments: int
+    distinct_segments: int
+    drafted: int
+    retranslated: int
+    segments_by_tier: dict[str, int]
+    kept_drafts: dict[str, int]
+    failed: int
+    budget_nanousd: int
+    spend_nanousd: int
+    spend_by_tier_nanousd: dict[str, int]
+    planned_cost_nanousd: int
+    predicted_gain: float
+    metric: str
+    knapsack_value: float
+    knapsack_bound: float
+    knapsack_gap: float
+    seconds: float
+    seconds_by_stage: dict[str, float]
+    small: dict[str, str]
+    large: dict[str, str]
+    router: dict[str, str]
+    prices_are_illustrative: bool
+    routelmt_version: str = routelmt_cli.__version__
+
+    def save(self, path: Path) -> None:
+        """Write the report as JSON, whole."""
+        write_atomically(path, (json.dumps(asdict(self), indent=1) + "\n").encode())
+
+
+def make_report(
+    segments: Segments,
+    journal: Journal,
+    plan: RunPlan,
+    choice: Choice,
+    pair: Pair,
+    router: Router,
+    seconds_by_stage: dict[str, float],
+) -> Report:
+    """Count everything up from the journal."""
+    taken = choice.taken
+    rows_taken = int(segments.repeats[taken].sum())
+    rows = int(segments.repeats.sum())
+    kept = choice.counts(segments.repeats)
+    failed_drafts = journal.failed(SMALL)
+    total_weight = float(plan.weight.sum())
+    gained = float((plan.weight * plan.prediction.gain)[taken].sum())
+    notes = (pair.small.card.price_note, pair.large.card.price_note)
+    metadata = router.metadata
+    return Report(
+        segments=segments.rows,
+        blank_segments=segments.rows - rows,
+        distinct_segments=segments.items,
+        drafted=journal.count(SMALL),
+        retranslated=journal.count(LARGE),
+        segments_by_tier={SMALL: rows - rows_taken, LARGE: rows_taken},
+        kept_drafts=kept,
+        failed=kept.get("failed", 0) + int(segments.repeats[failed_drafts].sum()),
+        budget_nanousd=plan.facts["budget_nanousd"],
+        spend_nanousd=journal.spend_nanousd(),
+        spend_by_tier_nanousd={tier: journal.spend_nanousd(tier) for tier in (SMALL, LARGE)},
+        planned_cost_nanousd=plan.facts["cost_nanousd"],
+        predicted_gain=round(gained / total_weight, 4) if total_weight else 0.0,
+        metric=metadata.metric_signature,
+        knapsack_value=plan.facts["value"],
+        knapsack_bound=plan.facts["bound"],
+        knapsack_gap=plan.facts["gap"],
+        seconds=round(sum(seconds_by_stage.values()), 3),
+        seconds_by_stage={name: round(value, 3) for name, value in seconds_by_stage.items()},
+        small=_model(pair.small.card.name, pair.small.fingerprint),
+        large=_model(pair.large.card.name, pair.large.fingerprint),
+        router=_model(f"{metadata.source_language}-{metadata.target_language}", router.fingerprint),
+        prices_are_illustrative=any("illustrative" in note for note in notes),
+    )
+
+
+def _model(name: str, fingerprint: str) -> dict[str, str]:
+    return {"name": name, "fingerprint": fingerprint}

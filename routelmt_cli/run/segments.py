@@ -1,0 +1,129 @@
+"""From rows to items: identical sources are one item, bought once.
+
+In: a corpus. Out: numpy columns that say which item each row is, and the items' sources in a file
+of the run folder that is read through a memory map, so that no stage holds a corpus in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from routelmt_cli.corpus.segments import Corpus
+
+_DIGEST_BYTES = 16
+_BLANK = -1
+_SCHEMA = pa.schema([pa.field("source", pa.large_string())])
+
+
+@dataclass(frozen=True)
+class Segments:
+    """The segments of a corpus as items.
+
+    Attributes
+    ----------
+    item_of_row
+        int64 of shape (rows,): the item of each segment, -1 for blank ones.
+    first_row
+        int64 of shape (items,): where each item stands first, rising.
+    repeats
+        int64 of shape (items,): how many segments are this item.
+    sources
+        The items' sources, in item order, read through a memory map.
+    """
+
+    item_of_row: npt.NDArray[np.int64]
+    first_row: npt.NDArray[np.int64]
+    repeats: npt.NDArray[np.int64]
+    sources: ItemSources
+
+    @property
+    def rows(self) -> int:
+        """The number of segments."""
+        return len(self.item_of_row)
+
+    @property
+    def items(self) -> int:
+        """The number of distinct sources that are not blank."""
+        return len(self.first_row)
+
+
+class ItemSources:
+    """The sources of all items, as a memory-mapped Arrow file."""
+
+    def __init__(self, path: Path) -> None:
+        self._column = pa.ipc.open_file(pa.memory_map(str(path))).read_all().column(0)
+
+    def __len__(self) -> int:
+        return len(self._column)
+
+    def take(self, items: npt.NDArray[np.int64]) -> list[str]:
+        """Return the sources of the given items, in their order."""
+        return list(self._column.take(pa.array(items)).to_pylist())
+
+    def batches(self, size: int = 8192) -> Iterator[tuple[int, list[str]]]:
+        """Yield (first item, sources) in item order."""
+        for start in range(0, len(self._column), size):
+            yield start, list(self._column.slice(start, size).to_pylist())
+
+
+def scan(corpus: Corpus, path: Path) -> Segments:
+    """Read a corpus, find its distinct sources, and write them to ``path``.
+
+    Two sources are identical where their UTF-8 bytes are; the test is a 128-bit BLAKE2b digest.
+
+    Raises
+    ------
+    UsageError
+        Where a row cannot be read.
+    """
+    digests, blank = _digests(corpus)
+    distinct, first, inverse = np.unique(digests[~blank], return_index=True, return_inverse=True)
+    # np.unique sorts by digest; items are numbered in the order in which they stand.
+    order = np.argsort(first, kind="stable")
+    rank = np.empty(len(distinct), np.int64)
+    rank[order] = np.arange(len(distinct))
+    item_of_row = np.full(len(digests), _BLANK, np.int64)
+    item_of_row[~blank] = rank[inverse.reshape(-1)]
+    first_row = np.flatnonzero(~blank)[first[order]]
+    _write_sources(corpus, first_row, path)
+    return Segments(
+        item_of_row=item_of_row,
+        first_row=first_row,
+        repeats=np.bincount(item_of_row[~blank], minlength=len(distinct)).astype(np.int64),
+        sources=ItemSources(path),
+    )
+
+
+def _digests(corpus: Corpus) -> tuple[npt.NDArray[np.void], npt.NDArray[np.bool_]]:
+    parts: list[bytes] = []
+    blanks: list[bool] = []
+    for batch in corpus.batches():
+        texts = batch.sources.to_pylist()
+        blanks += [not text.strip() for text in texts]
+        parts.append(
+            b"".join(
+                hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest() for text in texts
+            )
+        )
+    digests = np.frombuffer(b"".join(parts), np.dtype((np.void, _DIGEST_BYTES)))
+    return digests, np.array(blanks, np.bool_)
+
+
+def _write_sources(corpus: Corpus, first_row: npt.NDArray[np.int64], path: Path) -> None:
+    temporary = path.with_name(path.name + ".writing")
+    with pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_file(file, _SCHEMA) as writer:
+        for batch in corpus.batches():
+            low, high = np.searchsorted(
+                first_row, (batch.first_row, batch.first_row + len(batch.sources))
+            )
+            if low < high:
+                taken = batch.sources.take(pa.array(first_row[low:high] - batch.first_row))
+                writer.write_batch(pa.record_batch([taken.cast(pa.large_string())], schema=_SCHEMA))
+    temporary.replace(path)

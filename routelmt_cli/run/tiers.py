@@ -1,0 +1,104 @@
+"""A tier in a run: a model, its price, and what each item may cost there.
+
+In: a model and the items' sources. Out: exact token counts and money as columns. Nothing is sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from routelmt_cli.errors import UsageError
+from routelmt_cli.run.segments import Segments
+from routelmt_cli.translators.models import Model
+from routelmt_cli.translators.protocol import Outcome, TokenCounts
+
+SMALL = "small"
+LARGE = "large"
+
+
+@dataclass(frozen=True)
+class Tier:
+    """One tier with the costs of all items; arrays of shape (items,).
+
+    Attributes
+    ----------
+    name
+        ``small`` or ``large``.
+    source_tokens, charged_prompt_tokens, cap_tokens
+        int64: tokens of the source, input tokens that a request is charged, its output cap.
+    worst_nanousd
+        int64: what a request can cost at most.
+    prefix_nanousd
+        What the shared prompt prefix costs, once a run; 0 where every request pays for it.
+    """
+
+    name: str
+    model: Model
+    source_tokens: npt.NDArray[np.int64]
+    charged_prompt_tokens: npt.NDArray[np.int64]
+    cap_tokens: npt.NDArray[np.int64]
+    worst_nanousd: npt.NDArray[np.int64]
+    prefix_nanousd: int
+    prefix_tokens_per_request: int
+
+    def cost_nanousd(self, output_tokens: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+        """Return the predicted cost of every item, int64 of shape (items,).
+
+        Parameters
+        ----------
+        output_tokens
+            float64 of shape (items,), predicted; rounded up and bounded by the cap.
+        """
+        output = np.minimum(np.ceil(output_tokens).astype(np.int64), self.cap_tokens)
+        return self.model.card.price.requests(self.charged_prompt_tokens, output)
+
+    def spend_nanousd(self, outcome: Outcome) -> int:
+        """Return what an outcome cost; a local failure costs what it used."""
+        prompt = outcome.prompt_tokens + self.prefix_tokens_per_request
+        return self.model.card.price.request(prompt, outcome.output_tokens)
+
+
+def open_tier(name: str, model: Model, segments: Segments, input_name: str) -> Tier:
+    """Count every item's tokens in a model's vocabulary.
+
+    Raises
+    ------
+    UsageError
+        Where a segment does not fit the model's context, naming its row.
+    """
+    blocks: list[TokenCounts] = []
+    with model.open_counter() as counter:
+        for first, sources in segments.sources.batches():
+            counts = counter.count(sources)
+            too_long = np.flatnonzero(counts.context_tokens > counter.context_limit)
+            if len(too_long):
+                row = int(segments.first_row[first + too_long[0]]) + 1
+                needed = int(counts.context_tokens[too_long[0]])
+                raise UsageError(
+                    f"{input_name}: segment {row} needs {needed} tokens with its prompt, the "
+                    f"context of {name} model '{model.card.name}' is {counter.context_limit}",
+                    hint="split the segment, or raise context_tokens in the model card",
+                )
+            blocks.append(counts)
+        prefix_tokens = counter.prefix_tokens
+    card = model.card
+    empty = np.zeros(0, np.int64)
+    source, prompt, caps = (
+        np.concatenate([empty, *(getattr(block, field) for block in blocks)])
+        for field in ("source_tokens", "prompt_tokens", "cap_tokens")
+    )
+    once = card.charge_prefix == "once"
+    per_request = 0 if once else prefix_tokens
+    return Tier(
+        name=name,
+        model=model,
+        source_tokens=source,
+        charged_prompt_tokens=prompt + per_request,
+        cap_tokens=caps,
+        worst_nanousd=card.price.requests(prompt + per_request, caps),
+        prefix_nanousd=card.price.request(prefix_tokens, 0) if once else 0,
+        prefix_tokens_per_request=per_request,
+    )

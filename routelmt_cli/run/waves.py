@@ -1,0 +1,143 @@
+"""Spend in waves: reserve worst cases, send, settle, and only then look at what remains.
+
+In: a tier, items in the order of preference, the budget. Out: hypotheses in the journal. Always:
+what is sent was reserved durably before; the outcome does not depend on which request of a wave
+finished first; a wave that a crash cut off is finished first, in its own groups.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from routelmt_cli.run.journal import Hypothesis, Journal, Wave
+from routelmt_cli.run.progress import Progress
+from routelmt_cli.run.segments import Segments
+from routelmt_cli.run.tiers import SMALL, Tier
+from routelmt_cli.translators.protocol import Outcome, Request, Translator
+
+# Bounds what a crash leaves unsettled, and the list of sources held in memory.
+WAVE_ITEMS = 4096
+_NO_LIMIT = 1 << 62
+
+
+class Spender:
+    """Buy hypotheses for one run.
+
+    Parameters
+    ----------
+    journal, segments
+        Where it is written, and the sources.
+    budget_nanousd
+        The run's budget; None for no limit.
+    deterministic
+        Decode static groups from a clean state.
+    progress
+        Told of every commit.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        segments: Segments,
+        *,
+        budget_nanousd: int | None,
+        deterministic: bool,
+        progress: Progress,
+    ) -> None:
+        self._journal = journal
+        self._segments = segments
+        self._budget = _NO_LIMIT if budget_nanousd is None else budget_nanousd
+        self._deterministic = deterministic
+        self._progress = progress
+
+    def buy(
+        self,
+        tier: Tier,
+        preference: npt.NDArray[np.int64],
+        stage: str,
+        *,
+        expected: int | None = None,
+    ) -> None:
+        """Buy hypotheses in waves until nothing is left or nothing fits.
+
+        Each wave is the longest prefix of the preference whose worst cases fit what is left. Where
+        not even the first fits, those that can never fit any more are dropped: what is left only
+        shrinks. So what stays unspent is less than the worst case of the cheapest item left.
+
+        Parameters
+        ----------
+        tier
+            From which model.
+        preference
+            int64: items, best first; those already bought are skipped.
+        stage
+            What the watcher is told.
+        expected
+            How many of the first items are expected to fit; all by default.
+        """
+        bought = self._journal.bought(tier.name, self._segments.items)
+        rest = preference[~bought[preference]]
+        interrupted = self._journal.unsettled_wave(tier.name)
+        if interrupted is None and not (tier.worst_nanousd[rest] <= self._left(tier)).any():
+            return  # a model is not loaded for nothing
+        planned = preference[:expected]
+        missing = planned[~bought[planned]]
+        self._progress.stage(stage, int(self._segments.repeats[missing].sum()))
+        with tier.model.open_translator(
+            with_logprobs=tier.name == SMALL, deterministic=self._deterministic
+        ) as translator:
+            if interrupted is not None:
+                self._send(tier, translator, interrupted)
+                rest = rest[~np.isin(rest, interrupted.items)]
+            while len(rest):
+                left = self._left(tier)
+                worst = np.cumsum(tier.worst_nanousd[rest[:WAVE_ITEMS]])
+                fitting = int(np.searchsorted(worst, left, "right"))
+                if fitting == 0:
+                    rest = rest[tier.worst_nanousd[rest] <= left]
+                    continue
+                self._send(tier, translator, self._reserve(tier, rest[:fitting]))
+                rest = rest[fitting:]
+
+    def _left(self, tier: Tier) -> int:
+        """Return what a new wave of a tier may cost, its prompt prefix put aside."""
+        committed = self._journal.spend_nanousd() + self._journal.outstanding_nanousd()
+        prefix = 0 if self._journal.prefix_charged(tier.name) else tier.prefix_nanousd
+        return self._budget - committed - prefix
+
+    def _reserve(self, tier: Tier, items: npt.NDArray[np.int64]) -> Wave:
+        # Longest first: sequences that run together end together, and the tail is short.
+        longest_first = items[np.argsort(-tier.cap_tokens[items], kind="stable")]
+        return self._journal.reserve(
+            tier.name,
+            longest_first,
+            tier.worst_nanousd[longest_first],
+            budget_nanousd=self._budget,
+            prefix_nanousd=tier.prefix_nanousd,
+        )
+
+    def _send(self, tier: Tier, translator: Translator, wave: Wave) -> None:
+        bought = self._journal.bought(tier.name, self._segments.items)
+        # Deterministic groups are the wave's own, whether or not a crash came between: a group
+        # is committed whole, so those already bought are whole groups.
+        items = wave.items[~bought[wave.items]]
+        sources = self._segments.sources.take(items)
+        requests = map(Request, items.tolist(), sources)
+        for commit in translator.translate(requests):
+            self._journal.settle(wave, [_hypothesis(tier, outcome) for outcome in commit])
+            done = sum(int(self._segments.repeats[outcome.item]) for outcome in commit)
+            self._progress.advance(done, self._journal.spend_nanousd())
+
+
+def _hypothesis(tier: Tier, outcome: Outcome) -> Hypothesis:
+    return Hypothesis(
+        item=outcome.item,
+        text=outcome.text,
+        prompt_tokens=outcome.prompt_tokens,
+        output_tokens=outcome.output_tokens,
+        truncated=outcome.truncated,
+        token_logprobs=outcome.token_logprobs,
+        failure=outcome.failure,
+        spend_nanousd=tier.spend_nanousd(outcome),
+    )

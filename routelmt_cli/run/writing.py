@@ -1,0 +1,91 @@
+"""Write every segment out, in order, with the hypothesis that it got."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from routelmt_cli.corpus.added import AddedColumn, ColumnType, Values
+from routelmt_cli.corpus.segments import Corpus
+from routelmt_cli.corpus.writer import open_writer
+from routelmt_cli.run.choice import Choice
+from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.planning import RunPlan
+from routelmt_cli.run.segments import Segments
+from routelmt_cli.run.tiers import LARGE, SMALL
+
+NO_TIER = "none"
+_ALWAYS = (AddedColumn("translation"), AddedColumn("tier"))
+_EXPLAINED = (
+    AddedColumn("predicted_gain", ColumnType.FLOAT),
+    AddedColumn("cost_usd", ColumnType.DECIMAL),
+    AddedColumn("reason"),
+)
+
+
+def added_columns(*, explain: bool) -> tuple[AddedColumn, ...]:
+    """Return the columns that an output adds to its input's."""
+    return _ALWAYS + (_EXPLAINED if explain else ())
+
+
+def write_corpus(
+    sink: BinaryIO,
+    corpus: Corpus,
+    segments: Segments,
+    journal: Journal,
+    choice: Choice,
+    plan: RunPlan,
+    *,
+    explain: bool,
+) -> None:
+    """Write the whole corpus to a sink, in its own format."""
+    with open_writer(sink, corpus, added_columns(explain=explain)) as writer:
+        for batch in corpus.batches():
+            end = batch.first_row + len(batch.sources)
+            items = segments.item_of_row[batch.first_row : end]
+            columns = _hypotheses(journal, choice, items, batch.sources.to_pylist())
+            if explain:
+                columns |= _explanations(choice, plan, items)
+            writer.write(batch, columns)
+
+
+def _hypotheses(
+    journal: Journal, choice: Choice, items: npt.NDArray[np.int64], sources: list[str]
+) -> dict[str, Values]:
+    distinct = np.unique(items[items >= 0])
+    large = choice.taken[distinct]
+    texts = journal.texts(SMALL, distinct[~large].tolist())
+    texts |= journal.texts(LARGE, distinct[large].tolist())
+    tiers = {
+        item: LARGE if is_large else SMALL
+        for item, is_large in zip(distinct.tolist(), large.tolist(), strict=True)
+    }
+    rows = items.tolist()
+    return {
+        # A blank segment is its own translation.
+        "translation": [
+            texts[item] if item >= 0 else source for item, source in zip(rows, sources, strict=True)
+        ],
+        "tier": [tiers.get(item, NO_TIER) for item in rows],
+    }
+
+
+def _explanations(
+    choice: Choice, plan: RunPlan, items: npt.NDArray[np.int64]
+) -> Mapping[str, Values]:
+    gain = plan.prediction.gain
+    cost = plan.prediction.cost_nanousd
+    rows = items.tolist()
+    return {
+        "predicted_gain": [float(gain[item]) if item >= 0 else None for item in rows],
+        "cost_usd": [
+            Decimal(int(cost[item])).scaleb(-9) if item >= 0 else Decimal(0) for item in rows
+        ],
+        "reason": [
+            choice.reason(item, float(gain[item])) if item >= 0 else "empty" for item in rows
+        ],
+    }

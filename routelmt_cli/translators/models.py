@@ -1,0 +1,82 @@
+"""A model card together with its verified weights: what opens counters and translators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from routelmt_cli.translators.card import ModelCard
+from routelmt_cli.translators.protocol import TokenCounts, Translator
+from routelmt_cli.translators.stand_in import StandInTranslator
+from routelmt_cli.translators.weights import Weights, find_weights
+
+
+class Counter(Protocol):
+    """The part of a translator that needs a vocabulary alone."""
+
+    prefix_tokens: int
+    context_limit: int
+
+    def count(self, sources: Sequence[str]) -> TokenCounts:
+        """Count the tokens of every source exactly."""
+        ...
+
+
+@dataclass(frozen=True)
+class Model:
+    """A usable model for one language pair.
+
+    Attributes
+    ----------
+    fingerprint
+        What identifies its hypotheses: weights, prompt, decoding.
+    """
+
+    card: ModelCard
+    weights: Weights | None
+    source_language: str
+    target_language: str
+    fingerprint: str
+
+    def open_counter(self) -> AbstractContextManager[Counter]:
+        """Open what counts tokens; no model is run for it."""
+        if self.weights is None:
+            return StandInTranslator(self.card)
+        from routelmt_cli.translators.llama_prompter import LlamaPrompter
+
+        return LlamaPrompter.vocabulary_only(
+            self.card, self.weights.path, self.source_language, self.target_language
+        )
+
+    def open_translator(self, *, with_logprobs: bool, deterministic: bool) -> Translator:
+        """Load the model; a context manager that frees it."""
+        if self.weights is None:
+            return StandInTranslator(self.card, deterministic=deterministic)
+        from routelmt_cli.translators.llama_cpp import LlamaTranslator
+        from routelmt_cli.translators.llama_selfcheck import extra_buffers_work
+
+        return LlamaTranslator(
+            self.card,
+            self.weights.path,
+            source_language=self.source_language,
+            target_language=self.target_language,
+            with_logprobs=with_logprobs,
+            deterministic=deterministic,
+            use_extra_buffers=extra_buffers_work(self.weights.path, self.weights.sha256),
+        )
+
+
+def find_model(card: ModelCard, source_language: str, target_language: str) -> Model:
+    """Find and verify a card's weights for a language pair.
+
+    Raises
+    ------
+    UsageError
+        Where the weights are missing or wrong.
+    """
+    weights = None if card.backend == "stand-in" else find_weights(card)
+    sha256 = "" if weights is None else weights.sha256
+    fingerprint = card.fingerprint(sha256, source_language, target_language)
+    return Model(card, weights, source_language, target_language, fingerprint)
