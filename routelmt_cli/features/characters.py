@@ -138,6 +138,7 @@ _CODE_POINTS = 0x110000
 _flags = np.zeros(_CODE_POINTS, dtype=np.uint16)
 _scripts = np.zeros(_CODE_POINTS, dtype=np.uint8)
 _lowered = np.zeros(_CODE_POINTS, dtype=np.uint32)
+_folded = np.zeros(_CODE_POINTS, dtype=np.uint32)
 
 
 def _learn(code: int) -> None:
@@ -171,6 +172,7 @@ def _learn(code: int) -> None:
             flags |= bit
     lower = character.lower()
     _lowered[code] = ord(lower) if len(lower) == 1 else code
+    _folded[code] = ord(unicodedata.normalize("NFD", lower)[0])
     # Last, so that another thread never takes a half-filled row for a known one.
     _flags[code] = flags
 
@@ -231,6 +233,11 @@ class Texts:
     def lowered(self) -> NDArray[np.uint32]:
         """Code points in lower case, where that is one code point."""
         return _lowered[self.codes]
+
+    @cached_property
+    def folded(self) -> NDArray[np.uint32]:
+        """Code points in lower case and without diacritics."""
+        return _folded[self.codes]
 
     def is_any(self, bits: int) -> NDArray[np.bool_]:
         """Tell for every code point whether it has one of the class bits."""

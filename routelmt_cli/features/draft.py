@@ -24,7 +24,7 @@ from routelmt_cli.features.characters import (
     Texts,
     share,
 )
-from routelmt_cli.features.words import Words, distinct_run_share, found_in
+from routelmt_cli.features.words import Runs, Words, found_in
 
 NAMES: tuple[str, ...] = (
     "draft_characters",
@@ -48,6 +48,8 @@ NAMES: tuple[str, ...] = (
     "names_copied_share",
     "copied_word_share",
     "copied_plain_word_share",
+    "source_run_shared_share",
+    "draft_run_shared_share",
     "final_punctuation_agrees",
     "quote_difference",
     "punctuation_difference",
@@ -98,6 +100,7 @@ def draft_features(
         **_lengths(sources, drafts, source_words, draft_words, source_tokens, tokens),
         **_kept_items(sources, drafts),
         **_copies(source_words, draft_words),
+        **_runs(sources, drafts),
         **_punctuation(sources, drafts),
         **_scripts(sources, drafts),
     }
@@ -121,7 +124,6 @@ def _draft_alone(
         "draft_top_word_share": share(words.most_repeated(1), count),
         "draft_top_pair_share": share(2 * words.most_repeated(2), count),
         "draft_top_triple_share": share(3 * words.most_repeated(3), count),
-        "draft_distinct_run_share": distinct_run_share(drafts),
         "draft_punctuation_share": share(drafts.count_any(PUNCTUATION), visible),
         "draft_upper_share": share(drafts.count_any(UPPER), letters),
         "draft_tokens_per_character": share(np.where(tokens > 0, tokens, np.nan), characters),
@@ -194,6 +196,17 @@ def _copies(source_words: Words, draft_words: Words) -> dict[str, NDArray[np.flo
         "copied_plain_word_share": share(
             draft_words.per_segment(plain & in_source), draft_words.per_segment(plain)
         ),
+    }
+
+
+def _runs(sources: Texts, drafts: Texts) -> dict[str, NDArray[np.float64]]:
+    """Measure the spelling that both share: names, cognates, and what was left untranslated."""
+    source_runs, draft_runs = Runs.of(sources), Runs.of(drafts)
+    shared = source_runs.count_shared(draft_runs)
+    return {
+        "draft_distinct_run_share": draft_runs.distinct_share(),
+        "source_run_shared_share": share(shared, source_runs.distinct),
+        "draft_run_shared_share": share(shared, draft_runs.distinct),
     }
 
 

@@ -10,11 +10,12 @@ words of one row share a key with a chance below one in 10^9. It is no linguisti
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from routelmt_cli.features.characters import ALONE, DIGIT, LETTER, MARK, UPPER, Texts
+from routelmt_cli.features.characters import ALONE, DIGIT, LETTER, MARK, UPPER, Texts, share
 
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 _HASH_BITS = np.uint64(40)
@@ -112,7 +113,10 @@ class Words:
 
     def distinct(self) -> NDArray[np.float64]:
         """Count the different words of each text."""
-        return _distinct(self.keys(), self.count)
+        keys = np.sort(self.keys())
+        fresh = np.ones(keys.size, dtype=np.bool_)
+        fresh[1:] = keys[1:] != keys[:-1]
+        return np.bincount(_rows_of(keys[fresh]), minlength=self.count).astype(np.float64)
 
     def most_repeated(self, size: int) -> NDArray[np.float64]:
         """Count how often the most frequent run of ``size`` words of each text occurs.
@@ -144,13 +148,6 @@ class Words:
         return result
 
 
-def _distinct(keys: NDArray[np.uint64], count: int) -> NDArray[np.float64]:
-    keys = np.sort(keys)
-    fresh = np.ones(keys.size, dtype=np.bool_)
-    fresh[1:] = keys[1:] != keys[:-1]
-    return np.bincount(_rows_of(keys[fresh]), minlength=count).astype(np.float64)
-
-
 def found_in(words: Words, others: Words) -> NDArray[np.bool_]:
     """Tell for each word whether the same row of another column has it too.
 
@@ -159,42 +156,70 @@ def found_in(words: Words, others: Words) -> NDArray[np.bool_]:
     words, others
         Two columns of the same length.
     """
-    if not others.hashes.size:
-        return np.zeros(words.hashes.size, dtype=np.bool_)
-    haystack = np.sort(others.keys())
-    needles = words.keys()
+    return _contained(words.keys(), np.sort(others.keys()))
+
+
+def _contained(needles: NDArray[np.uint64], haystack: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Look up keys in ascending ones."""
+    if not haystack.size:
+        return np.zeros(needles.size, dtype=np.bool_)
     places = np.minimum(np.searchsorted(haystack, needles), haystack.size - 1)
     found: NDArray[np.bool_] = haystack[places] == needles
     return found
 
 
-def distinct_run_share(texts: Texts, size: int = 4) -> NDArray[np.float64]:
-    """Share of different character runs among all of each text: low where a text repeats itself.
-
-    It stands for the compression ratio, which depends on the zlib that Python was built with.
+@dataclass(frozen=True)
+class Runs:
+    """The different character runs of a column of texts, in lower case and without diacritics.
 
     Parameters
     ----------
-    texts
-        At most 2^24 texts.
-    size
-        Characters in a run.
-
-    Returns
-    -------
-    numpy.ndarray
-        float64, shape (n,); NaN where a text is shorter than a run.
+    keys
+        uint64, ascending: row and hash of every different run.
+    totals
+        float64, shape (n,): all runs of each text, repeated ones included.
     """
-    count = len(texts.rows)
-    runs = texts.codes.size - size + 1
-    if runs <= 0:
-        return np.full(count, np.nan)
-    combined = np.zeros(runs, dtype=np.uint64)
-    for offset in range(size):
-        combined = combined * _PRIME + texts.lowered[offset : offset + runs]
-    same = texts.segment_of[:runs] == texts.segment_of[size - 1 :]
-    total = np.maximum(texts.characters - size + 1, 0)
-    distinct = _distinct(_keys(texts.segment_of[:runs][same], combined[same]), count)
-    result = np.full(count, np.nan)
-    np.divide(distinct, total, out=result, where=total > 0)
-    return result
+
+    keys: NDArray[np.uint64]
+    totals: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, texts: Texts, size: int = 4) -> Runs:
+        """Find the runs of a column.
+
+        Parameters
+        ----------
+        texts
+            At most 2^24 texts.
+        size
+            Characters in a run.
+        """
+        totals = np.maximum(texts.characters - size + 1, 0)
+        runs = texts.codes.size - size + 1
+        if runs <= 0:
+            return cls(np.zeros(0, dtype=np.uint64), totals)
+        combined = np.zeros(runs, dtype=np.uint64)
+        for offset in range(size):
+            combined = combined * _PRIME + texts.folded[offset : offset + runs]
+        same = texts.segment_of[:runs] == texts.segment_of[size - 1 :]
+        keys = np.sort(_keys(texts.segment_of[:runs][same], combined[same]))
+        fresh = np.ones(keys.size, dtype=np.bool_)
+        fresh[1:] = keys[1:] != keys[:-1]
+        return cls(keys[fresh], totals)
+
+    @cached_property
+    def distinct(self) -> NDArray[np.float64]:
+        """Number of different runs of each text."""
+        return np.bincount(_rows_of(self.keys), minlength=len(self.totals)).astype(np.float64)
+
+    def distinct_share(self) -> NDArray[np.float64]:
+        """Share of different runs among all: low where a text repeats itself.
+
+        It stands for the compression ratio, which depends on the zlib that Python was built with.
+        """
+        return share(self.distinct, self.totals)
+
+    def count_shared(self, other: Runs) -> NDArray[np.float64]:
+        """Count the different runs that the same row of another column has too."""
+        shared = self.keys[_contained(self.keys, other.keys)]
+        return np.bincount(_rows_of(shared), minlength=len(self.totals)).astype(np.float64)

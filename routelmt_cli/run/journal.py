@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -95,6 +96,11 @@ class Wave:
     number: int
     items: npt.NDArray[np.int64]
     worst_nanousd: npt.NDArray[np.int64]
+
+    @cached_property
+    def worst_by_item(self) -> dict[int, int]:
+        """What each item may cost at most."""
+        return dict(zip(self.items.tolist(), self.worst_nanousd.tolist(), strict=True))
 
 
 class Journal:
@@ -223,10 +229,11 @@ class Journal:
         ValueError
             Where a hypothesis cost more than was reserved for it, or was not reserved.
         """
-        worst = dict(zip(wave.items.tolist(), wave.worst_nanousd.tolist(), strict=True))
         spend = released = 0
         for hypothesis in hypotheses:
-            limit = worst[hypothesis.item]
+            limit = wave.worst_by_item.get(hypothesis.item)
+            if limit is None:
+                raise ValueError(f"item {hypothesis.item} was not reserved in this wave")
             if hypothesis.spend_nanousd > limit:
                 raise ValueError(
                     f"item {hypothesis.item} cost {hypothesis.spend_nanousd} nanodollars, "

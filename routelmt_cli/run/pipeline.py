@@ -74,7 +74,7 @@ def translate(options: TranslateOptions, progress: Progress | None = None) -> Re
     progress = progress or Silent()
     clock = Clock()
     added = [column.name for column in writing.added_columns(explain=options.explain)]
-    with clock.stage("read"), open_input(options.corpus, added) as source:
+    with open_input(options.corpus, added) as source:
         pair, router = find_pair_and_router(options, progress)
         path = output.output_path(options, pair.target_language, progress)
         begun_with = identity(
@@ -90,7 +90,8 @@ def translate(options: TranslateOptions, progress: Progress | None = None) -> Re
         with RunFolder(folder_path) as folder, _journal(folder, options, begun_with) as journal:
             if path is not None:
                 output.refuse_foreign(path, journal, overwrite=options.overwrite)
-            segments = scan(source.corpus, folder.sources)
+            with clock.stage("read"):
+                segments = scan(source.corpus, folder.sources)
             run = _Run(source, pair, router, segments, journal, options, progress, clock)
             return _translate(run, folder, path)
 
@@ -136,8 +137,9 @@ class _Run:
 
 
 def _translate(run: _Run, folder: RunFolder, path: Path | None) -> Report:
-    small = open_tier(SMALL, run.pair.small, run.segments, run.source.name)
-    large = open_tier(LARGE, run.pair.large, run.segments, run.source.name)
+    with run.clock.stage("count tokens"):
+        small = open_tier(SMALL, run.pair.small, run.segments, run.source.name)
+        large = open_tier(LARGE, run.pair.large, run.segments, run.source.name)
     refuse_small_budget(run.journal, small, run.options.budget_nanousd)
     spender = Spender(
         run.journal,

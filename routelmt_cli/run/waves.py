@@ -88,7 +88,8 @@ class Spender:
             with_logprobs=tier.name == SMALL, deterministic=self._deterministic
         ) as translator:
             if interrupted is not None:
-                self._send(tier, translator, interrupted)
+                unsettled = interrupted.items[~bought[interrupted.items]]
+                self._send(tier, translator, interrupted, unsettled)
                 rest = rest[~np.isin(rest, interrupted.items)]
             while len(rest):
                 left = self._left(tier)
@@ -97,7 +98,8 @@ class Spender:
                 if fitting == 0:
                     rest = rest[tier.worst_nanousd[rest] <= left]
                     continue
-                self._send(tier, translator, self._reserve(tier, rest[:fitting]))
+                wave = self._reserve(tier, rest[:fitting])
+                self._send(tier, translator, wave, wave.items)
                 rest = rest[fitting:]
 
     def _left(self, tier: Tier) -> int:
@@ -117,11 +119,11 @@ class Spender:
             prefix_nanousd=tier.prefix_nanousd,
         )
 
-    def _send(self, tier: Tier, translator: Translator, wave: Wave) -> None:
-        bought = self._journal.bought(tier.name, self._segments.items)
+    def _send(
+        self, tier: Tier, translator: Translator, wave: Wave, items: npt.NDArray[np.int64]
+    ) -> None:
         # Deterministic groups are the wave's own, whether or not a crash came between: a group
-        # is committed whole, so those already bought are whole groups.
-        items = wave.items[~bought[wave.items]]
+        # is committed whole, so those of an interrupted wave that are bought are whole groups.
         sources = self._segments.sources.take(items)
         requests = map(Request, items.tolist(), sources)
         for commit in translator.translate(requests):

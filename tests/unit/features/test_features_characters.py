@@ -15,7 +15,7 @@ from routelmt_cli.features.characters import (
     UPPER,
     Texts,
 )
-from routelmt_cli.features.words import Words, distinct_run_share, found_in
+from routelmt_cli.features.words import Runs, Words, found_in
 
 ROWS = [
     "Hello, World 42!",
@@ -45,7 +45,7 @@ def test_an_empty_column_has_no_rows():
     assert texts.characters.shape == (0,)
     assert texts.script_counts.shape == (0, len(SCRIPTS))
     assert Words.of(texts).per_segment().shape == (0,)
-    assert distinct_run_share(texts).shape == (0,)
+    assert Runs.of(texts).distinct.shape == (0,)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,15 @@ def test_words_are_found_in_the_same_row_of_the_other_column_only():
 
 
 def test_distinct_run_share_falls_with_repetition():
-    shares = distinct_run_share(Texts.of(["abcdefgh", "aaaaaaaa", "abc"]))
+    shares = Runs.of(Texts.of(["abcdefgh", "aaaaaaaa", "abc"])).distinct_share()
     assert shares[0] == 1.0
     assert shares[1] == pytest.approx(1 / 5)
     assert np.isnan(shares[2])
+
+
+def test_shared_runs_ignore_case_and_diacritics_and_stay_in_their_row():
+    own = Runs.of(Texts.of(["Información", "abcd", "", "abcdef"]))
+    other = Runs.of(Texts.of(["INFORMATION", "", "abcd", "bcde bcde"]))
+    assert own.distinct.tolist() == [8, 1, 0, 3]
+    assert own.count_shared(other).tolist() == [4, 0, 0, 1]
+    assert other.count_shared(own).tolist() == [4, 0, 0, 1]
