@@ -42,8 +42,8 @@ from routelmt_cli.run.pipeline import translate
 from routelmt_cli.run.planning import load_plan
 from routelmt_cli.run.segments import Segments, scan
 from routelmt_cli.run.setup import find_pair
+from routelmt_cli.run.spending import Spender
 from routelmt_cli.run.tiers import LARGE, SMALL, open_tier
-from routelmt_cli.run.waves import Spender
 
 RANDOM_ORDERS = 20
 Mask = npt.NDArray[np.bool_]

@@ -24,7 +24,11 @@ Small = Annotated[
 Large = Annotated[str, typer.Option(metavar="CARD", help="Model that retranslates.")]
 Format = Annotated[
     str | None,
-    typer.Option(metavar="FORMAT", help="tsv, parquet, jsonl or text, where the ending is silent."),
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="tsv, parquet, jsonl or text, where the ending is silent.",
+    ),
 ]
 SourceColumn = Annotated[
     str | None,
@@ -42,7 +46,14 @@ Restart = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors on stderr.")]
 Verbose = Annotated[
-    int, typer.Option("--verbose", "-v", count=True, help="Say more; -vv adds llama.cpp's log.")
+    int,
+    typer.Option(
+        "--verbose",
+        "-v",
+        count=True,
+        show_default=False,
+        help="Say more; -vv adds llama.cpp's log.",
+    ),
 ]
 
 DEFAULTS = (DEFAULT_SMALL, DEFAULT_LARGE)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.console import Console as RichConsole
@@ -21,11 +21,19 @@ from rich.table import Table
 from rich.text import Text
 
 from routelmt_cli.budget.money import format_usd
+from routelmt_cli.cli.streams import discard
 
 if TYPE_CHECKING:
     from routelmt_cli.run.calibration import CalibrationResult
     from routelmt_cli.run.dry_run import Estimate
     from routelmt_cli.run.report import Report
+
+
+class _Stderr(RichConsole):
+    """Rich's console for commentary, without which a run goes on."""
+
+    def on_broken_pipe(self) -> None:
+        discard(sys.stderr)
 
 
 class _Rate(ProgressColumn):
@@ -47,7 +55,7 @@ class Console:
     """
 
     def __init__(self, *, quiet: bool, verbosity: int) -> None:
-        self._out = RichConsole(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
+        self._out = _Stderr(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
         self._verbosity = verbosity
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -69,12 +77,7 @@ class Console:
         self._bar.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
     def stage(self, name: str, segments: int) -> None:
@@ -119,9 +122,9 @@ class Console:
         )
         if kept:
             reasons = ", ".join(f"{name} {count:,}" for name, count in report.kept_drafts.items())
-            self.note(f"{kept:,} retranslations were not used ({reasons})")
+            self.note(f"retranslations not used: {kept:,} ({reasons})")
         if report.failed:
-            self.note(f"{report.failed:,} segments failed and kept what they had")
+            self.note(f"failed segments, which keep what they had: {report.failed:,}")
 
     def show_estimate(self, estimate: Estimate) -> None:
         """Print what a dry run found."""

@@ -5,20 +5,19 @@ from __future__ import annotations
 import signal
 import sys
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
-import click
 import typer
 
 import routelmt_cli
 from routelmt_cli.cli.calibrate import calibrate
 from routelmt_cli.cli.models import models
+from routelmt_cli.cli.streams import discard
 from routelmt_cli.cli.translate import translate
 from routelmt_cli.errors import ExitCode, RoutelmtError
 
 app = typer.Typer(
     name="routelmt",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -35,8 +34,9 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def main(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
@@ -46,6 +46,16 @@ def main(
     A small model drafts every segment; a large one retranslates those where it is predicted to
     gain most per dollar.
     """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+# Newer typers bring a click of their own, so its errors are found through typer's public name.
+_COMMAND_LINE_ERRORS: tuple[type[Exception], ...] = tuple(
+    kind
+    for kind in typer.BadParameter.__mro__
+    if issubclass(kind, Exception) and kind.__name__ == "ClickException"
+)
 
 
 class _Terminated(BaseException):
@@ -68,24 +78,47 @@ def _end(code: ExitCode, message: str, hint: str | None = None) -> NoReturn:
 
 
 _INTERRUPTIONS = (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
-_CONTINUE = "stopped; run the same command again to continue, nothing is paid twice"
+_AGAIN = "run the same command again to continue, nothing is paid twice"
+
+
+def _wrong_command_line(error: Any) -> tuple[str, str]:
+    """Word what typer found wrong as a message and a hint."""
+    message = " ".join(error.format_message().split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    command = "routelmt" if context is None else context.command_path
+    return message[:1].lower() + message[1:], f"see '{command} --help'"
+
+
+def _invoke() -> int:
+    """Run the command; typer's own main is left out, which turns errors into exit codes of its."""
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("routelmt", sys.argv[1:]) as context:
+            return int(command.invoke(context) or ExitCode.DONE)
+    except typer.Exit as done:
+        return int(done.exit_code)
 
 
 def run() -> NoReturn:
     """Run the command line and exit with the documented code."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        code = app(standalone_mode=False)
-    except click.ClickException as error:
-        hint = "see 'routelmt --help'"
-        if isinstance(error, click.UsageError) and error.ctx is not None:
-            hint = f"see '{error.ctx.command_path} --help'"
-        message = " ".join(error.format_message().split()).rstrip(".")
-        _end(ExitCode.USAGE, message, hint)
+        code = _invoke()
+        sys.stdout.flush()  # here, where a closed pipe is still an error like others
+    except _COMMAND_LINE_ERRORS as error:
+        _end(ExitCode.USAGE, *_wrong_command_line(error))
     except RoutelmtError as error:
-        _end(error.exit_code, " ".join(error.message.split("\n")), error.hint)
-    except (KeyboardInterrupt, click.Abort):
-        _end(ExitCode.INTERRUPTED, _CONTINUE)
+        hint = error.hint or (_AGAIN if error.exit_code is ExitCode.MID_RUN else None)
+        _end(error.exit_code, " ".join(error.message.split("\n")), hint)
+    except BrokenPipeError:
+        discard(sys.stdout)  # the reader of a list or a help text has seen enough
+        code = ExitCode.DONE
+    except OSError as error:
+        # Files of the user's are checked where they are opened; what is left is a failing disk.
+        place = f"{error.filename}: " if error.filename else ""
+        _end(ExitCode.MID_RUN, f"{place}{error.strerror or error}", _AGAIN)
+    except KeyboardInterrupt:
+        _end(ExitCode.INTERRUPTED, f"stopped; {_AGAIN}")
     except _Terminated:
-        _end(ExitCode.TERMINATED, _CONTINUE)
-    sys.exit(code if isinstance(code, int) else ExitCode.DONE)
+        _end(ExitCode.TERMINATED, f"stopped; {_AGAIN}")
+    sys.exit(int(code))

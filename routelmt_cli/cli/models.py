@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-models = typer.Typer(no_args_is_help=True, help="Model cards and their weights.")
+models = typer.Typer(help="Model cards and their weights.")
 Name = Annotated[str, typer.Argument(metavar="CARD", help="A shipped card's name, or a path.")]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import BinaryIO
 
 from routelmt_cli.corpus.added import AddedColumn, Cell, Values, take_cells
@@ -61,12 +60,7 @@ class RowWriter(ABC):
         self._sink.write(self.prologue())
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         return None
 
     def write(self, batch: SourceBatch, columns: Mapping[str, Values]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from routelmt_cli.budget.money import format_usd
 from routelmt_cli.errors import BudgetError, UsageError
-from routelmt_cli.gain.bundle import save_bundle
+from routelmt_cli.gain.bundle import DESCRIPTION, save_bundle
 from routelmt_cli.gain.calibration import (
     Calibration,
     CalibrationContext,
@@ -26,7 +27,9 @@ from routelmt_cli.gain.calibration import (
     calibrate as train_router,
 )
 from routelmt_cli.gain.metadata import ModelIdentity
+from routelmt_cli.gain.training import MIN_SEGMENTS
 from routelmt_cli.run import folder as run_folder
+from routelmt_cli.run.continuing import open_journal
 from routelmt_cli.run.corpus_input import CorpusInput, open_input
 from routelmt_cli.run.folder import RunFolder
 from routelmt_cli.run.journal import Journal
@@ -35,8 +38,8 @@ from routelmt_cli.run.prediction import draft_table
 from routelmt_cli.run.progress import Progress, Silent
 from routelmt_cli.run.segments import Segments, scan
 from routelmt_cli.run.setup import Pair, find_pair, identity
+from routelmt_cli.run.spending import Spender
 from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
-from routelmt_cli.run.waves import Spender
 from routelmt_cli.translators.models import Model
 
 
@@ -64,15 +67,7 @@ def calibrate(options: CalibrateOptions, progress: Progress | None = None) -> Ca
         Where the worst case of both models on all segments exceeds the budget.
     """
     progress = progress or Silent()
-    if options.output.exists() and not options.overwrite:
-        raise UsageError(
-            f"{options.output}: this router exists", hint="add --overwrite, or name another with -o"
-        )
-    if not options.output.parent.is_dir():
-        raise UsageError(
-            f"{options.output}: its folder does not exist",
-            hint=f"make it first: mkdir -p {options.output.parent}",
-        )
+    _refuse_output(options.output, overwrite=options.overwrite)
     source_language = options.pair.source_language
     target_language = options.pair.target_language
     if source_language is None or target_language is None:
@@ -82,19 +77,32 @@ def calibrate(options: CalibrateOptions, progress: Progress | None = None) -> Ca
     with open_input(options.corpus) as source:
         pair = find_pair(options.pair, source_language, target_language)
         begun_with = identity(source, pair, deterministic=options.pair.deterministic)
-        with RunFolder(run_folder.beside(options.output)) as folder:
-            if options.restart:
-                folder.clear()
-            known = folder.describe()
-            if known is not None:
-                run_folder.refuse_changes(folder, known, begun_with)
-            folder.write_description(begun_with, options.budget_nanousd)
-            with Journal(folder.journal) as journal:
-                journal.audit()
-                segments = scan(source.corpus, folder.sources)
-                calibration = _calibrate(options, source, pair, segments, journal, progress)
-                save_bundle(calibration.router, options.output, overwrite=options.overwrite)
-                return CalibrationResult(calibration, journal.spend_nanousd())
+        with (
+            RunFolder(run_folder.beside(options.output)) as folder,
+            open_journal(
+                folder, begun_with, options.budget_nanousd, restart=options.restart
+            ) as journal,
+        ):
+            segments = scan(source.corpus, folder.sources)
+            calibration = _calibrate(options, source, pair, segments, journal, progress)
+            save_bundle(calibration.router, options.output, overwrite=options.overwrite)
+            return CalibrationResult(calibration, journal.spend_nanousd())
+
+
+def _refuse_output(path: Path, *, overwrite: bool) -> None:
+    """Refuse, before anything is spent, a place where the bundle could not be written."""
+    if path.exists() and not overwrite:
+        raise UsageError(
+            f"{path}: this router exists", hint="add --overwrite, or name another with -o"
+        )
+    if path.exists() and not (path / DESCRIPTION).is_file():
+        raise UsageError(
+            f"{path}: exists and is no router bundle", hint="name another router with -o"
+        )
+    if not path.parent.is_dir():
+        raise UsageError(
+            f"{path}: its folder does not exist", hint=f"make it first: mkdir -p {path.parent}"
+        )
 
 
 def _calibrate(
@@ -115,6 +123,11 @@ def _calibrate(
         raise UsageError(
             f"{source.name}: no segment has both a source and a reference",
             hint="name the column of the references with --reference-column",
+        )
+    if len(usable) < MIN_SEGMENTS:  # before anything is spent on them
+        raise UsageError(
+            f"{source.name}: {len(usable)} segments are too few to calibrate a router",
+            hint=f"give at least {MIN_SEGMENTS}, better 500 or more",
         )
     _refuse_small_budget(options.budget_nanousd, journal, (small, large), usable)
     spender = Spender(

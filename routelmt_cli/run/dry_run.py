@@ -5,6 +5,7 @@ Where the run folder already holds all drafts, the real plan is solved from them
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from routelmt_cli.budget.money import format_usd
 from routelmt_cli.gain.router import Router
 from routelmt_cli.run import folder as run_folder
 from routelmt_cli.run import output, planning, writing
+from routelmt_cli.run.continuing import anything_bought, refuse_other_run
 from routelmt_cli.run.corpus_input import open_input
 from routelmt_cli.run.folder import RunFolder
 from routelmt_cli.run.journal import Journal
@@ -107,7 +109,7 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
     added = [column.name for column in writing.added_columns(explain=options.explain)]
     with open_input(options.corpus, added) as source, tempfile.TemporaryDirectory() as scratch:
         pair, router = find_pair_and_router(options, progress)
-        path = output.output_path(options, pair.target_language, progress)
+        path = output.output_path(options, pair.target_language)
         begun_with = identity(
             source,
             pair,
@@ -122,8 +124,9 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
         plan, spent = None, 0
         if (folder / "run.json").exists() and not options.restart:
             with RunFolder(folder) as held:
-                run_folder.refuse_changes(held, held.describe() or {}, begun_with)
-                plan, spent = _plan(held, segments, small, large, router, options)
+                if anything_bought(held):
+                    refuse_other_run(held, begun_with, options.budget_nanousd)
+                    plan, spent = _plan(held, segments, small, large, router, options)
         ratio = router.metadata.figures.get(
             "draft_tokens_per_source_token", _DRAFT_TOKENS_PER_SOURCE_TOKEN
         )
@@ -150,12 +153,24 @@ def _plan(
     router: Router,
     options: TranslateOptions,
 ) -> tuple[RunPlan | None, int]:
-    if not folder.journal.exists():
-        return None, 0
     with Journal(folder.journal) as journal:
+        spent = journal.spend_nanousd()
         if journal.count(SMALL) < segments.items:
-            return None, journal.spend_nanousd()
-        prediction = predict(journal, segments, small, large, router)
-        weight = planning.weights(options.weight, segments, small)
-        plan = planning.solve(prediction, weight, journal, large, options.budget_nanousd)
-        return plan, journal.spend_nanousd()
+            return None, spent
+        budget = options.budget_nanousd
+        plan = planning.load_plan(folder.plan, budget)
+        if plan is None:
+            prediction = predict(journal, segments, small, large, router)
+            weight = planning.weights(options.weight, segments, small)
+            plan = planning.solve(prediction, weight, journal, large, budget)
+        return _what_remains(plan, journal, large, budget), spent
+
+
+def _what_remains(plan: RunPlan, journal: Journal, large: Tier, budget_nanousd: int) -> RunPlan:
+    """Take out of a plan what was bought since, and what can no longer fit."""
+    waiting = plan.chosen & ~journal.sent(LARGE, len(plan.chosen))
+    left = budget_nanousd - journal.spend_nanousd() - journal.outstanding_nanousd()
+    left -= 0 if journal.prefix_charged(LARGE) else large.prefix_nanousd
+    waiting &= large.worst_nanousd <= left
+    cost = int(plan.prediction.cost_nanousd[waiting].sum())
+    return dataclasses.replace(plan, chosen=waiting, facts={**plan.facts, "cost_nanousd": cost})

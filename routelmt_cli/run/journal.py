@@ -12,21 +12,18 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from routelmt_cli.errors import MidRunError, UsageError
+from routelmt_cli.run.hypotheses import COLUMNS, Hypothesis, from_row, to_row
+from routelmt_cli.run.wave import Wave
 
 JOURNAL_VERSION = 1
 _ITEMS_PER_QUERY = 500  # SQLite's oldest limit on parameters is 999
-_HYPOTHESIS_COLUMNS = (
-    "item, text, prompt_tokens, output_tokens, truncated, token_logprobs, failure, spend_nanousd"
-)
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE hypotheses (
@@ -62,45 +59,6 @@ CREATE TABLE totals (
     outstanding_nanousd INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """One bought hypothesis, as the journal holds it."""
-
-    item: int
-    text: str
-    prompt_tokens: int
-    output_tokens: int
-    truncated: bool
-    token_logprobs: npt.NDArray[np.float32] | None
-    failure: str | None
-    spend_nanousd: int
-
-
-@dataclass(frozen=True)
-class Wave:
-    """A group of reserved requests of one tier, in sending order.
-
-    Attributes
-    ----------
-    number
-        Counted from 0 in each tier.
-    items
-        int64 of shape (n,), in sending order, those already settled included.
-    worst_nanousd
-        int64 of shape (n,), what each may cost at most.
-    """
-
-    tier: str
-    number: int
-    items: npt.NDArray[np.int64]
-    worst_nanousd: npt.NDArray[np.int64]
-
-    @cached_property
-    def worst_by_item(self) -> dict[int, int]:
-        """What each item may cost at most."""
-        return dict(zip(self.items.tolist(), self.worst_nanousd.tolist(), strict=True))
 
 
 class Journal:
@@ -161,6 +119,8 @@ class Journal:
                     self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
+        except sqlite3.IntegrityError as error:
+            raise ValueError(f"refused by the journal: {error}") from error
         except sqlite3.Error as error:
             raise MidRunError(
                 f"{self.path}: cannot write the journal: {error}",
@@ -194,15 +154,18 @@ class Journal:
         Raises
         ------
         ValueError
-            Where spend and reservations would exceed the budget. Callers plan so that it cannot
-            happen; this is the last line that holds it.
+            Where spend and reservations would exceed the budget, an item was reserved before, or
+            there is nothing to reserve. Callers plan so that it cannot happen; this is the last
+            line that holds it.
         """
+        if not len(items):
+            raise ValueError("a wave holds at least one item")
         with self._transaction():
             number = self._db.execute(
                 "SELECT coalesce(max(wave), -1) + 1 FROM reservations WHERE tier = ?", (tier,)
             ).fetchone()[0]
             prefix = prefix_nanousd if number == 0 else 0
-            total = int(worst_nanousd.sum())
+            total = sum(worst_nanousd.tolist())  # exact, where 64 bits might not be
             committed = self.spend_nanousd() + self.outstanding_nanousd()
             if committed + prefix + total > budget_nanousd:
                 raise ValueError(
@@ -227,7 +190,8 @@ class Journal:
         Raises
         ------
         ValueError
-            Where a hypothesis cost more than was reserved for it, or was not reserved.
+            Where a hypothesis cost more than was reserved for it, was not reserved, or is bought
+            already.
         """
         spend = released = 0
         for hypothesis in hypotheses:
@@ -244,7 +208,7 @@ class Journal:
         with self._transaction():
             self._db.executemany(
                 "INSERT INTO hypotheses VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (_row(wave.tier, hypothesis) for hypothesis in hypotheses),
+                (to_row(wave.tier, hypothesis) for hypothesis in hypotheses),
             )
             self._add(wave.tier, spend=spend, outstanding=-released)
 
@@ -316,9 +280,9 @@ class Journal:
 
     def hypotheses(self, tier: str, items: Sequence[int]) -> list[Hypothesis]:
         """Return the hypotheses of the given items, in their order, of those that have one."""
-        rows = self._select(_HYPOTHESIS_COLUMNS, tier, items)
+        rows = self._select(COLUMNS, tier, items)
         found = {row[0]: row for row in rows}
-        return [_hypothesis(found[item]) for item in items if item in found]
+        return [from_row(found[item]) for item in items if item in found]
 
     def texts(self, tier: str, items: Sequence[int]) -> dict[int, str]:
         """Return the texts of the given items, of those that have one."""
@@ -354,11 +318,22 @@ class Journal:
         UsageError
             Naming the journal, where it does not.
         """
+        try:
+            problems = self._problems()
+        except sqlite3.Error as error:
+            problems = [str(error)]
+        if problems:
+            raise UsageError(
+                f"{self.path}: damaged journal: {problems[0]}",
+                hint="restore it from a copy, or begin anew with --restart",
+            )
+
+    def _problems(self) -> list[str]:
         problems = [str(row[0]) for row in self._db.execute("PRAGMA integrity_check")]
-        if problems == ["ok"]:
-            problems = []
+        if problems != ["ok"]:
+            return problems
         sums = self._db.execute(
-            "SELECT tier, t.spend_nanousd, t.outstanding_nanousd, "
+            "SELECT tier, coalesce(spend, 0), coalesce(outstanding, 0), "
             "(SELECT coalesce(sum(spend_nanousd), 0) FROM hypotheses h WHERE h.tier = t.tier) + "
             "(SELECT coalesce(sum(spend_nanousd), 0) FROM charges c WHERE c.tier = t.tier), "
             "(SELECT coalesce(sum(worst_nanousd), 0) FROM reservations r WHERE r.tier = t.tier "
@@ -366,16 +341,16 @@ class Journal:
             "AND h.item = r.item)), "
             "(SELECT count(*) FROM hypotheses h WHERE h.tier = t.tier AND NOT EXISTS "
             "(SELECT 1 FROM reservations r WHERE h.tier = r.tier AND h.item = r.item)) "
-            "FROM totals t"
+            "FROM (SELECT tier FROM totals UNION SELECT tier FROM hypotheses UNION "
+            "SELECT tier FROM reservations UNION SELECT tier FROM charges) t LEFT JOIN "
+            "(SELECT tier, spend_nanousd AS spend, outstanding_nanousd AS outstanding "
+            "FROM totals) USING (tier)"
         )
-        for tier, spend, outstanding, rows_spend, rows_outstanding, unreserved in sums:
-            if spend != rows_spend or outstanding != rows_outstanding or unreserved:
-                problems.append(f"the ledger of tier '{tier}' does not add up")
-        if problems:
-            raise UsageError(
-                f"{self.path}: damaged journal: {problems[0]}",
-                hint="restore it from a copy, or begin anew with --restart",
-            )
+        return [
+            f"the ledger of tier '{tier}' does not add up"
+            for tier, spend, outstanding, rows_spend, rows_outstanding, unreserved in sums
+            if spend != rows_spend or outstanding != rows_outstanding or unreserved
+        ]
 
     # -- facts about the run ------------------------------------------------------------------
 
@@ -392,32 +367,3 @@ class Journal:
         """Return a fact about the run, or None."""
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return None if row is None else json.loads(row[0])
-
-
-def _row(tier: str, hypothesis: Hypothesis) -> tuple[Any, ...]:
-    logprobs = hypothesis.token_logprobs
-    return (
-        tier,
-        hypothesis.item,
-        hypothesis.text,
-        hypothesis.prompt_tokens,
-        hypothesis.output_tokens,
-        int(hypothesis.truncated),
-        None if logprobs is None else logprobs.astype("<f4").tobytes(),
-        hypothesis.failure,
-        hypothesis.spend_nanousd,
-    )
-
-
-def _hypothesis(row: tuple[Any, ...]) -> Hypothesis:
-    blob = cast("bytes | None", row[5])
-    return Hypothesis(
-        item=row[0],
-        text=row[1],
-        prompt_tokens=row[2],
-        output_tokens=row[3],
-        truncated=bool(row[4]),
-        token_logprobs=None if blob is None else np.frombuffer(blob, "<f4").astype(np.float32),
-        failure=row[6],
-        spend_nanousd=row[7],
-    )

@@ -1,29 +1,28 @@
 """Where a run's output goes, and how it gets there whole: temporary file, record, rename.
 
 The journal records the finished output's checksum before the rename, so a run that was killed
-after it knows its own file again, and a stranger's file is never replaced unasked.
+before or after it knows its own file again, be it the new one or that of an earlier budget, and a
+stranger's file is never replaced unasked.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from routelmt_cli.corpus.naming import default_output
 from routelmt_cli.errors import MidRunError, UsageError
+from routelmt_cli.run.continuing import OUTPUT_RECORDS, OutputRecord
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.options import TranslateOptions
-from routelmt_cli.run.progress import Progress
 from routelmt_cli.translators.checksum import file_sha256
 
-_RECORD = "output"
 
-
-def output_path(options: TranslateOptions, target_language: str, progress: Progress) -> Path | None:
-    """Return the output file, or None for standard output; says a name that was not asked for.
+def output_path(options: TranslateOptions, target_language: str) -> Path | None:
+    """Return the output file, or None for standard output.
 
     Raises
     ------
@@ -38,7 +37,6 @@ def output_path(options: TranslateOptions, target_language: str, progress: Progr
     else:
         assert source is not None
         path = default_output(source, target_language)
-        progress.note(f"writing to {path}")
     if path.is_dir():
         raise UsageError(f"{path}: the output is a folder", hint="name a file with -o")
     if not path.parent.is_dir():
@@ -54,28 +52,33 @@ def output_path(options: TranslateOptions, target_language: str, progress: Progr
     return path
 
 
-def is_ours(path: Path, journal: Journal) -> bool:
-    """Say whether an existing output is the one that this run wrote."""
-    record = journal.meta(_RECORD)
-    if record is None or path.stat().st_size != record["bytes"]:
-        return False
-    return bool(file_sha256(path) == record["sha256"])
-
-
-def refuse_foreign(path: Path, journal: Journal | None, *, overwrite: bool) -> None:
+def refuse_foreign(path: Path, records: Sequence[OutputRecord], *, overwrite: bool) -> None:
     """Refuse to replace a file that this run did not write.
+
+    Parameters
+    ----------
+    path
+        The output.
+    records
+        What the run's journal knows of the outputs that it wrote.
+    overwrite
+        Whether it may be replaced anyway.
 
     Raises
     ------
     UsageError
-        Where there is one and ``overwrite`` was not asked for.
+        Where there is such a file.
     """
-    if overwrite or not path.exists():
-        return
-    if journal is None or not is_ours(path, journal):
+    if not overwrite and path.exists() and not _is_recorded(path, records):
         raise UsageError(
             f"{path}: the output exists", hint="add --overwrite, or name another file with -o"
         )
+
+
+def _is_recorded(path: Path, records: Sequence[OutputRecord]) -> bool:
+    size = path.stat().st_size
+    checksums = {record["sha256"] for record in records if record["bytes"] == size}
+    return bool(checksums) and file_sha256(path) in checksums
 
 
 def write_file(path: Path, journal: Journal, write: Callable[[BinaryIO], None]) -> None:
@@ -93,7 +96,9 @@ def write_file(path: Path, journal: Journal, write: Callable[[BinaryIO], None]) 
             file.flush()
             os.fsync(file.fileno())
         record = {"bytes": temporary.stat().st_size, "sha256": file_sha256(temporary)}
-        journal.set_meta({_RECORD: record})
+        known = journal.meta(OUTPUT_RECORDS) or []
+        if record not in known:
+            journal.set_meta({OUTPUT_RECORDS: [*known, record]})
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
@@ -103,13 +108,11 @@ def write_file(path: Path, journal: Journal, write: Callable[[BinaryIO], None]) 
         ) from error
 
 
-def write_stdout(write: Callable[[BinaryIO], None]) -> bool:
-    """Write the output to standard output; return False where the reader closed it early."""
+def write_stdout(write: Callable[[BinaryIO], None]) -> None:
+    """Write the output to standard output; that the reader closes it early is its own affair."""
     try:
         write(sys.stdout.buffer)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         # What is still buffered must not raise again when the interpreter closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return False
-    return True

@@ -7,7 +7,7 @@ continued by being started again.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,11 +16,12 @@ from typing import BinaryIO
 import numpy as np
 
 from routelmt_cli.budget.money import format_usd
-from routelmt_cli.errors import BudgetError, UsageError
+from routelmt_cli.errors import BudgetError
 from routelmt_cli.gain.router import Router
 from routelmt_cli.run import folder as run_folder
 from routelmt_cli.run import output, planning, writing
 from routelmt_cli.run.choice import Choice, choose
+from routelmt_cli.run.continuing import OutputRecord, open_journal
 from routelmt_cli.run.corpus_input import CorpusInput, open_input
 from routelmt_cli.run.folder import RunFolder
 from routelmt_cli.run.journal import Journal
@@ -31,8 +32,8 @@ from routelmt_cli.run.progress import Progress, Silent
 from routelmt_cli.run.report import Report, make_report
 from routelmt_cli.run.segments import Segments, scan
 from routelmt_cli.run.setup import Pair, find_pair_and_router, identity
+from routelmt_cli.run.spending import Spender
 from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
-from routelmt_cli.run.waves import Spender
 
 
 @dataclass
@@ -76,7 +77,7 @@ def translate(options: TranslateOptions, progress: Progress | None = None) -> Re
     added = [column.name for column in writing.added_columns(explain=options.explain)]
     with open_input(options.corpus, added) as source:
         pair, router = find_pair_and_router(options, progress)
-        path = output.output_path(options, pair.target_language, progress)
+        path = output.output_path(options, pair.target_language)
         begun_with = identity(
             source,
             pair,
@@ -85,43 +86,26 @@ def translate(options: TranslateOptions, progress: Progress | None = None) -> Re
             **{"weight rule (--weight)": options.weight},
         )
         folder_path = run_folder.in_cache(begun_with) if path is None else run_folder.beside(path)
-        if path is not None and not folder_path.exists():
-            output.refuse_foreign(path, None, overwrite=options.overwrite)
-        with RunFolder(folder_path) as folder, _journal(folder, options, begun_with) as journal:
+
+        def check_output(records: Sequence[OutputRecord]) -> None:
             if path is not None:
-                output.refuse_foreign(path, journal, overwrite=options.overwrite)
-            with clock.stage("read"):
-                segments = scan(source.corpus, folder.sources)
+                output.refuse_foreign(path, records, overwrite=options.overwrite)
+
+        if not folder_path.exists():
+            check_output(())  # before a folder is made for nothing
+        with (
+            RunFolder(folder_path) as folder,
+            open_journal(
+                folder,
+                begun_with,
+                options.budget_nanousd,
+                restart=options.restart,
+                check_output=check_output,
+            ) as journal,
+        ):
+            segments = scan(source.corpus, folder.sources)
             run = _Run(source, pair, router, segments, journal, options, progress, clock)
             return _translate(run, folder, path)
-
-
-@contextmanager
-def _journal(
-    folder: RunFolder, options: TranslateOptions, begun_with: dict[str, object]
-) -> Iterator[Journal]:
-    """Open the journal of a new run, or of one that may be continued."""
-    if options.restart:
-        folder.clear()
-    known = folder.describe()
-    if known is not None:
-        run_folder.refuse_changes(folder, known, begun_with)
-        if options.budget_nanousd < known["budget_nanousd"]:
-            raise UsageError(
-                f"{folder.path}: this run was begun with a budget of "
-                f"{format_usd(known['budget_nanousd'])}; a smaller one cannot be applied to it",
-                hint="keep the budget or raise it; --restart begins anew (and pays again)",
-            )
-    elif folder.journal.exists():
-        raise UsageError(
-            f"{folder.description}: is missing, so the journal beside it cannot be continued",
-            hint="restore it from a copy, or begin anew with --restart",
-        )
-    # Before the journal exists, so that a journal always has its description.
-    folder.write_description(begun_with, options.budget_nanousd)
-    with Journal(folder.journal) as journal:
-        journal.audit()
-        yield journal
 
 
 @dataclass(frozen=True)
@@ -141,6 +125,8 @@ def _translate(run: _Run, folder: RunFolder, path: Path | None) -> Report:
         small = open_tier(SMALL, run.pair.small, run.segments, run.source.name)
         large = open_tier(LARGE, run.pair.large, run.segments, run.source.name)
     refuse_small_budget(run.journal, small, run.options.budget_nanousd)
+    if path is not None and run.options.output is None:
+        run.progress.note(f"writing to {path}")
     spender = Spender(
         run.journal,
         run.segments,
@@ -216,5 +202,5 @@ def _write(run: _Run, choice: Choice, plan: RunPlan, path: Path | None) -> None:
 
     if path is not None:
         output.write_file(path, run.journal, write)
-    elif not output.write_stdout(write):
-        run.progress.note("the reader closed its end early; run again for the whole output")
+    else:
+        output.write_stdout(write)

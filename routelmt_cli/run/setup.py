@@ -14,6 +14,7 @@ from routelmt_cli.run.options import PairOptions, TranslateOptions
 from routelmt_cli.run.progress import Progress
 from routelmt_cli.translators.card import ModelCard
 from routelmt_cli.translators.catalogue import find_card
+from routelmt_cli.translators.languages import language_name
 from routelmt_cli.translators.models import Model, find_model
 
 
@@ -28,11 +29,18 @@ class Pair:
 
 
 def find_pair(options: PairOptions, source_language: str, target_language: str) -> Pair:
-    """Find both models and verify their weights."""
-    small, large = (
-        find_model(find_card(name), source_language, target_language)
-        for name in (options.small, options.large)
-    )
+    """Find both models and verify their weights.
+
+    Raises
+    ------
+    UsageError
+        Where a card or its weights are missing or wrong, or a prompt cannot name the languages.
+    """
+    cards = [find_card(name) for name in (options.small, options.large)]
+    if any(card.backend != "stand-in" for card in cards):
+        for code in (source_language, target_language):
+            language_name(code)  # before weights are read, which takes longer
+    small, large = (find_model(card, source_language, target_language) for card in cards)
     return Pair(small, large, source_language, target_language)
 
 

@@ -19,6 +19,7 @@ from routelmt_cli.run.segments import Segments
 from routelmt_cli.run.tiers import LARGE, SMALL
 
 NO_TIER = "none"
+_NOTHING = Decimal(0).scaleb(-9)
 _ALWAYS = (AddedColumn("translation"), AddedColumn("tier"))
 _EXPLAINED = (
     AddedColumn("predicted_gain", ColumnType.FLOAT),
@@ -83,7 +84,7 @@ def _explanations(
     return {
         "predicted_gain": [float(gain[item]) if item >= 0 else None for item in rows],
         "cost_usd": [
-            Decimal(int(cost[item])).scaleb(-9) if item >= 0 else Decimal(0) for item in rows
+            Decimal(int(cost[item])).scaleb(-9) if item >= 0 else _NOTHING for item in rows
         ],
         "reason": [
             choice.reason(item, float(gain[item])) if item >= 0 else "empty" for item in rows

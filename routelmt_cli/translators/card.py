@@ -150,6 +150,12 @@ class _Table:
             raise UsageError(f"{self.where}: '{key}' must lie between {low:g} and {high:g}")
         return value
 
+    def whole(self, key: str, default: int, low: int, high: int) -> int:
+        value = self.number(key, default, low, high)
+        if int(value) != value:
+            raise UsageError(f"{self.where}: '{key}' must be a whole number")
+        return int(value)
+
 
 def load_card(path: Path) -> ModelCard:
     """Read and validate a model card.
@@ -169,7 +175,8 @@ def load_card(path: Path) -> ModelCard:
         root = _Table(tomllib.loads(path.read_text("utf-8")), str(path))
     except OSError as error:
         raise UsageError(f"{path}: cannot read this model card: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
+        # Besides syntax and encoding: a number of thousands of digits, tables nested as deep.
         raise UsageError(f"{path}: not a valid TOML model card: {error}") from error
     backend = root.get("backend", str, "llama.cpp")
     if backend not in BACKENDS:
@@ -211,7 +218,10 @@ def _weights(table: _Table, card_path: Path) -> WeightsCard:
     if package is not None and not parts:
         raise UsageError(f"{table.where}: 'parts' must list the package's files")
     for part in parts:
-        if part.startswith("/") or ".." in Path(part).parts:
+        module, _, inside = part.partition("/")
+        if not module.isidentifier() or not inside or inside.startswith("/"):
+            raise UsageError(f"{table.where}: '{part}' must read MODULE/FILE")
+        if ".." in Path(inside).parts:
             raise UsageError(f"{table.where}: '{part}' must stay inside its package")
     file_name = table.get("file", str, Path(path).name if path else Path(parts[-1]).name)
     if Path(file_name).name != file_name:
@@ -248,7 +258,7 @@ def _decoding(table: _Table) -> DecodingCard:
     return DecodingCard(
         stop=stop,
         cap_ratio=float(table.number("cap_ratio", 2.0, 0.1, 20)),
-        cap_extra=int(table.number("cap_extra", 16, 1, 4096)),
-        context_tokens=int(table.number("context_tokens", 2048, 64, 1 << 20)),
-        parallel_sequences=int(table.number("parallel_sequences", 16, 1, 256)),
+        cap_extra=table.whole("cap_extra", 16, 1, 4096),
+        context_tokens=table.whole("context_tokens", 2048, 64, 1 << 20),
+        parallel_sequences=table.whole("parallel_sequences", 16, 1, 256),
     )

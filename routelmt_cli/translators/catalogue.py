@@ -29,8 +29,8 @@ def find_card(name: str) -> ModelCard:
         Where there is no such card, naming those that there are.
     """
     path = Path(name)
-    if path.suffix == ".toml" or path.exists():
-        if path.is_dir() or not path.exists():
+    if path.suffix == ".toml" or path.is_file():
+        if not path.is_file():
             raise UsageError(
                 f"{name}: no such model card", hint="'routelmt models list' shows the shipped ones"
             )

@@ -48,8 +48,8 @@ def extra_buffers_work(weights: Path, sha256: str) -> bool:
     memory = cache_folder() / "selfcheck.json"
     key = hashlib.sha256(f"{sha256} {_machine()}".encode()).hexdigest()
     try:
-        known = json.loads(memory.read_text("utf-8"))
-    except (OSError, ValueError):
+        known = dict(json.loads(memory.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
         known = {}
     if isinstance(known.get(key), bool):
         return bool(known[key])

@@ -1,17 +1,19 @@
 """Cut a source at its line breaks and tabs, and join the hypotheses of the parts again.
 
 A stop rule such as "end at a newline" would cut the translation of a source that itself holds
-newlines, so each line is decoded on its own. Separators are kept exactly. Nothing else is cut here.
+newlines, so each line is decoded on its own. Separators are kept exactly, those at the ends
+included; blanks at the ends that hold no break are dropped. Nothing else is cut here.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-# Every character that str.splitlines() breaks at, and the tab; blanks around them go along.
-_BREAKS = re.compile(r"(\s*[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]\s*)")
+# Every character that str.splitlines() breaks at, and the tab.
+_BREAK = re.compile("[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
+_BLANKS = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +39,25 @@ class Pieces:
 
 def cut(source: str) -> Pieces:
     """Cut a source into the parts that are decoded one by one."""
-    stripped = source.strip()
-    if _BREAKS.search(stripped) is None:
+    if _BREAK.search(source) is None:
+        stripped = source.strip()
         return Pieces((stripped,), (None,)) if stripped else Pieces((), ())
-    parts = _BREAKS.split(stripped)
-    texts = tuple(part for part in parts[::2] if part)
+    texts: list[str] = []
     template: list[str | None] = []
-    for index, part in enumerate(parts):
-        if index % 2:
-            template.append(part)
-        elif part:
+    for part, separator in _parts(source):
+        if part:
+            texts.append(part)
             template.append(None)
-    return Pieces(texts, tuple(template))
+        if separator:
+            template.append(separator)
+    return Pieces(tuple(texts), tuple(template))
+
+
+def _parts(source: str) -> Iterator[tuple[str, str]]:
+    """Yield (part, the separator after it): blanks around a break go along with it."""
+    start = 0
+    for blanks in _BLANKS.finditer(source):
+        if _BREAK.search(blanks[0]) is not None:
+            yield source[start : blanks.start()].strip(), blanks[0]
+            start = blanks.end()
+    yield source[start:].strip(), ""

@@ -99,6 +99,10 @@ def render_prompt(
     prefix, found, suffix = rendered.partition(_SOURCE)
     if not found:
         raise UsageError("the prompt drops the source text", hint="put {source} into its template")
+    if _SOURCE in suffix:
+        raise UsageError(
+            "the prompt holds the source text twice", hint="put {source} into its template once"
+        )
     kept = prefix.rstrip(" ")
     return Prompt(prefix=kept, lead=prefix[len(kept) :], suffix=suffix)
 
@@ -121,5 +125,5 @@ def _render_chat(template: str, messages: list[dict[str, str]], bos: str, eos: s
             eos_token=eos,
             raise_exception=raise_exception,
         )
-    except TemplateError as error:
+    except Exception as error:  # a stranger's template may fail in any way
         raise UsageError(f"the model's chat template fails: {error}") from error

@@ -12,12 +12,12 @@ import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from types import TracebackType
 
 import numpy as np
 
 from routelmt_cli.errors import MidRunError, UsageError
 from routelmt_cli.translators.card import ModelCard
+from routelmt_cli.translators.pieces import cut
 from routelmt_cli.translators.protocol import Outcome, Request, TokenCounts
 
 _PREFIX_TOKENS = 7
@@ -53,12 +53,7 @@ class StandInTranslator:
     def __enter__(self) -> StandInTranslator:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         return None
 
     def count(self, sources: Sequence[str]) -> TokenCounts:
@@ -89,15 +84,17 @@ class StandInTranslator:
         if self._fail_on and self._fail_on in request.source:
             return Outcome(request.item, "", len(words), 0, failure="fails, as its card asks")
         luck = [self._luck(word) for word in words]
-        output = [
+        translated = iter(
             word if chance < self._skill else word[::-1]
             for word, chance in zip(words, luck, strict=True)
-        ]
+        )
+        pieces = cut(request.source)
+        output = [" ".join(islice(translated, len(piece.split()))) for piece in pieces.texts]
         logprobs = np.log(np.maximum(1.0 - 0.9 * np.array([*luck, 0.0]), 1e-3))
         sampled = min(len(words) + 1, self._cap(len(words)))
         return Outcome(
             item=request.item,
-            text=" ".join(output),
+            text=pieces.join(output),
             prompt_tokens=len(words),
             output_tokens=sampled,
             truncated=sampled < len(words) + 1,

@@ -7,9 +7,11 @@ user's cache. A checksum is computed once per file state and remembered.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import importlib.util
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,17 +80,18 @@ def _from_package(card: ModelCard, entry: WeightsCard) -> Path:
     if len(sources) == 1:
         return sources[0]
     target = cache_folder() / "weights" / entry.file_name
-    if target.exists() and entry.sha256 == _checksum(target, verify_again=False):
-        return target
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.assembling")
     try:
-        with temporary.open("wb") as output:
-            for source in sources:
-                with source.open("rb") as part:
-                    while block := part.read(_BLOCK):
-                        output.write(block)
-        temporary.replace(target)
+        with temporary.with_name(f".{target.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # a second run waits and finds the file
+            if target.exists() and entry.sha256 == _checksum(target, verify_again=False):
+                return target
+            with temporary.open("wb") as output:
+                for source in sources:
+                    with source.open("rb") as part:
+                        shutil.copyfileobj(part, output, _BLOCK)
+            temporary.replace(target)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise UsageError(
@@ -101,7 +104,10 @@ def _from_package(card: ModelCard, entry: WeightsCard) -> Path:
 def _locate(card: ModelCard, part: str) -> Path:
     """Find ``MODULE/FILE`` among the installed packages; the module itself is not imported."""
     module, _, inside = part.partition("/")
-    spec = importlib.util.find_spec(module)
+    try:
+        spec = importlib.util.find_spec(module)
+    except ValueError:  # a module that is loaded without saying where it comes from
+        spec = None
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         path = Path(folder) / inside
         if path.is_file():

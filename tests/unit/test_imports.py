@@ -21,6 +21,7 @@ LAYERS = (
     {"gain"},
     {"run"},
     {"cli"},
+    {"__main__"},
 )
 HEAVY = {"llama_cpp", "lightgbm", "sacrebleu", "sentencepiece", "ray", "matplotlib"}
 

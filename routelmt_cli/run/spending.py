@@ -7,13 +7,17 @@ finished first; a wave that a crash cut off is finished first, in its own groups
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import numpy as np
 import numpy.typing as npt
 
-from routelmt_cli.run.journal import Hypothesis, Journal, Wave
+from routelmt_cli.run.hypotheses import Hypothesis
+from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.progress import Progress
 from routelmt_cli.run.segments import Segments
 from routelmt_cli.run.tiers import SMALL, Tier
+from routelmt_cli.run.wave import Wave
 from routelmt_cli.translators.protocol import Outcome, Request, Translator
 
 # Bounds what a crash leaves unsettled, and the list of sources held in memory.
@@ -61,9 +65,10 @@ class Spender:
     ) -> None:
         """Buy hypotheses in waves until nothing is left or nothing fits.
 
-        Each wave is the longest prefix of the preference whose worst cases fit what is left. Where
-        not even the first fits, those that can never fit any more are dropped: what is left only
-        shrinks. So what stays unspent is less than the worst case of the cheapest item left.
+        Items that cannot fit any more are dropped before each wave, since what is left only
+        shrinks; the wave is the longest prefix of the others whose worst cases fit. So what stays
+        unspent is less than the worst case of the cheapest item left, and a wave is a function
+        of the journal alone: a run that was cut off goes on with the very waves that it had ahead.
 
         Parameters
         ----------
@@ -91,13 +96,8 @@ class Spender:
                 unsettled = interrupted.items[~bought[interrupted.items]]
                 self._send(tier, translator, interrupted, unsettled)
                 rest = rest[~np.isin(rest, interrupted.items)]
-            while len(rest):
-                left = self._left(tier)
-                worst = np.cumsum(tier.worst_nanousd[rest[:WAVE_ITEMS]])
-                fitting = int(np.searchsorted(worst, left, "right"))
-                if fitting == 0:
-                    rest = rest[tier.worst_nanousd[rest] <= left]
-                    continue
+            while len(rest := rest[tier.worst_nanousd[rest] <= self._left(tier)]):
+                fitting = _longest_prefix(tier.worst_nanousd[rest[:WAVE_ITEMS]], self._left(tier))
                 wave = self._reserve(tier, rest[:fitting])
                 self._send(tier, translator, wave, wave.items)
                 rest = rest[fitting:]
@@ -130,6 +130,14 @@ class Spender:
             self._journal.settle(wave, [_hypothesis(tier, outcome) for outcome in commit])
             done = sum(int(self._segments.repeats[outcome.item]) for outcome in commit)
             self._progress.advance(done, self._journal.spend_nanousd())
+
+
+def _longest_prefix(worst_nanousd: npt.NDArray[np.int64], left_nanousd: int) -> int:
+    # Python's integers: the sum of a wave's worst cases can exceed 64 bits.
+    for count, total in enumerate(accumulate(worst_nanousd.tolist())):
+        if total > left_nanousd:
+            return count
+    return len(worst_nanousd)
 
 
 def _hypothesis(tier: Tier, outcome: Outcome) -> Hypothesis:

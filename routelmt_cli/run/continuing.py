@@ -1,0 +1,129 @@
+"""Whether what a run folder holds is continued, refused, or forgotten.
+
+In: a locked run folder and what the run is to be begun with. Out: its open journal. Always: what
+was bought is only forgotten where ``restart`` asks for it, and not before everything else allows
+it; a folder in which nothing was bought binds nobody, so that a mistyped first command can be
+corrected. It buys nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+from routelmt_cli.budget.money import format_usd
+from routelmt_cli.errors import UsageError
+from routelmt_cli.run import folder as run_folder
+from routelmt_cli.run.folder import RunFolder
+from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.tiers import LARGE, SMALL
+
+OUTPUT_RECORDS = "outputs"
+"""The journal's fact about the outputs that the run wrote: a list of their records."""
+
+OutputRecord: TypeAlias = Mapping[str, Any]
+"""Size (``bytes``) and checksum (``sha256``) of an output."""
+
+
+def _allow(_: Sequence[OutputRecord]) -> None:
+    """Allow everything."""
+
+
+@contextmanager
+def open_journal(
+    folder: RunFolder,
+    begun_with: Mapping[str, Any],
+    budget_nanousd: int | None,
+    *,
+    restart: bool,
+    check_output: Callable[[Sequence[OutputRecord]], None] = _allow,
+) -> Iterator[Journal]:
+    """Open the journal of a new run, or of one that may be continued.
+
+    Parameters
+    ----------
+    folder
+        The run folder.
+    begun_with
+        The run's identity.
+    budget_nanousd
+        Its limit, None for none.
+    restart
+        Forget what the folder holds.
+    check_output
+        Told what the run knows of the outputs that it wrote; raises where an existing file must
+        not be replaced.
+
+    Raises
+    ------
+    UsageError
+        Where the run was begun with something else or with a larger budget, or its files are
+        damaged.
+    """
+    records = _output_records(folder, tolerant=restart)
+    check_output(records)
+    if restart or not anything_bought(folder):
+        folder.clear()
+    refuse_other_run(folder, begun_with, budget_nanousd)
+    # Before the journal exists, so that a journal always has its description.
+    folder.write_description(begun_with, budget_nanousd)
+    with Journal(folder.journal) as journal:
+        if records:
+            journal.set_meta({OUTPUT_RECORDS: records})
+        journal.audit()
+        yield journal
+
+
+def anything_bought(folder: RunFolder) -> bool:
+    """Say whether the folder's run has sent anything to a model.
+
+    Raises
+    ------
+    UsageError
+        Where its journal cannot be read.
+    """
+    if not folder.journal.exists():
+        return False
+    with Journal(folder.journal) as journal:
+        return any(journal.prefix_charged(tier) for tier in (SMALL, LARGE))
+
+
+def refuse_other_run(
+    folder: RunFolder, begun_with: Mapping[str, Any], budget_nanousd: int | None
+) -> None:
+    """Refuse to continue a run with what it was not begun with.
+
+    Raises
+    ------
+    UsageError
+        Naming what changed, or that the budget shrank.
+    """
+    known = folder.describe()
+    if known is None:
+        if folder.journal.exists():
+            raise UsageError(
+                f"{folder.description}: is missing, so the journal beside it cannot be continued",
+                hint="restore it from a copy, or begin anew with --restart",
+            )
+        return
+    run_folder.refuse_changes(folder, known, begun_with)
+    before = known["budget_nanousd"]
+    if before is not None and budget_nanousd is not None and budget_nanousd < before:
+        raise UsageError(
+            f"{folder.path}: this run was begun with a budget of {format_usd(before)}; "
+            "a smaller one cannot be applied to it",
+            hint="keep the budget or raise it; --restart begins anew (and pays again)",
+        )
+
+
+def _output_records(folder: RunFolder, *, tolerant: bool) -> list[OutputRecord]:
+    if not folder.journal.exists():
+        return []
+    try:
+        with Journal(folder.journal) as journal:
+            return list(journal.meta(OUTPUT_RECORDS) or [])
+    except UsageError:
+        if tolerant:
+            return []
+        raise

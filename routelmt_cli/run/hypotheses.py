@@ -1,0 +1,58 @@
+"""What the journal holds of one bought hypothesis, and how that becomes a row and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+COLUMNS = (
+    "item, text, prompt_tokens, output_tokens, truncated, token_logprobs, failure, spend_nanousd"
+)
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One bought hypothesis, as the journal holds it."""
+
+    item: int
+    text: str
+    prompt_tokens: int
+    output_tokens: int
+    truncated: bool
+    token_logprobs: npt.NDArray[np.float32] | None
+    failure: str | None
+    spend_nanousd: int
+
+
+def to_row(tier: str, hypothesis: Hypothesis) -> tuple[Any, ...]:
+    """Return a hypothesis as a row of the table ``hypotheses``."""
+    logprobs = hypothesis.token_logprobs
+    return (
+        tier,
+        hypothesis.item,
+        hypothesis.text,
+        hypothesis.prompt_tokens,
+        hypothesis.output_tokens,
+        int(hypothesis.truncated),
+        None if logprobs is None else logprobs.astype("<f4").tobytes(),
+        hypothesis.failure,
+        hypothesis.spend_nanousd,
+    )
+
+
+def from_row(row: tuple[Any, ...]) -> Hypothesis:
+    """Return the hypothesis of a row with the columns ``COLUMNS``."""
+    blob = cast("bytes | None", row[5])
+    return Hypothesis(
+        item=row[0],
+        text=row[1],
+        prompt_tokens=row[2],
+        output_tokens=row[3],
+        truncated=bool(row[4]),
+        token_logprobs=None if blob is None else np.frombuffer(blob, "<f4").astype(np.float32),
+        failure=row[6],
+        spend_nanousd=row[7],
+    )

@@ -1,0 +1,97 @@
+"""Golden files, and what a run folder's ledger says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parent / "golden"
+UPDATE = "ROUTELMT_UPDATE_GOLDEN"
+
+
+@pytest.fixture
+def golden():
+    """Compare a text with the file of a name; with ROUTELMT_UPDATE_GOLDEN=1 write the file."""
+
+    def compare(name, text):
+        path = GOLDEN / f"{name}.txt"
+        if os.environ.get(UPDATE) == "1":
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, "utf-8")
+        assert text == path.read_text("utf-8"), f"{path.name} differs; {UPDATE}=1 rewrites it"
+
+    return compare
+
+
+@pytest.fixture
+def mask_figures():
+    """Replace every figure and the blanks before it.
+
+    For texts whose figures come out of LightGBM's training, which another version of it may
+    change: what remains says which lines there are, in which order and which words.
+    """
+
+    def mask(text):
+        return re.sub(r" *[-+]?\$?\b\d[\d.,]*%?", " #", text)
+
+    return mask
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What the journal of a run folder holds.
+
+    ``bought`` maps (tier, item) to (text, spend, failure).
+    """
+
+    bought: dict[tuple[str, int], tuple[str, int, str | None]]
+    charges: dict[str, int]
+    totals: dict[str, tuple[int, int]]
+
+    @property
+    def spend(self):
+        """All spend in nanodollars, summed from the single purchases."""
+        return sum(row[1] for row in self.bought.values()) + sum(self.charges.values())
+
+    def count(self, tier):
+        """Count the hypotheses of a tier."""
+        return sum(1 for name, _ in self.bought if name == tier)
+
+
+@pytest.fixture
+def read_ledger():
+    """Read a run folder's journal, and check that its totals are the sums of its rows."""
+
+    def read(folder):
+        with sqlite3.connect(f"file:{folder / 'journal.sqlite'}?mode=ro", uri=True) as db:
+            rows = db.execute("SELECT tier, item, text, spend_nanousd, failure FROM hypotheses")
+            bought = {(tier, item): tuple(rest) for tier, item, *rest in rows}
+            charges = dict(db.execute("SELECT tier, spend_nanousd FROM charges"))
+            totals = {
+                tier: (spend, outstanding)
+                for tier, spend, outstanding in db.execute(
+                    "SELECT tier, spend_nanousd, outstanding_nanousd FROM totals"
+                )
+            }
+        db.close()
+        ledger = Ledger(bought, charges, totals)
+        assert sum(spend for spend, _ in totals.values()) == ledger.spend
+        return ledger
+
+    return read
+
+
+@pytest.fixture
+def read_report():
+    """Read a run folder's report.json."""
+
+    def read(folder):
+        return json.loads((folder / "report.json").read_text("utf-8"))
+
+    return read

