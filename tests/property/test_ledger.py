@@ -22,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from routelmt_cli.budget.price import Price
 from routelmt_cli.errors import BudgetError, UsageError
-from routelmt_cli.run import waves
+from routelmt_cli.run import spending
 from routelmt_cli.run.corpus_input import open_input
 from routelmt_cli.run.hypotheses import Hypothesis
 from routelmt_cli.run.journal import Journal
@@ -169,7 +169,7 @@ class Bench:
         )
         self.lives.left = lives
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(waves, "WAVE_ITEMS", WAVE_ITEMS)
+            patch.setattr(spending, "WAVE_ITEMS", WAVE_ITEMS)
             try:
                 spender.buy(tier, order, "buying")
             except Crash:

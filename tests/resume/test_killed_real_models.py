@@ -29,6 +29,7 @@ pytestmark = [
 
 BUDGET = "0.0002"
 SIGKILLED = -9
+TIMEOUT_SECONDS = 400
 SOURCES = """\
 El perro duerme al sol.
 Mañana lloverá en el norte.
@@ -72,6 +73,16 @@ def lines(shell):
     return command
 
 
+def finish(shell, command):
+    # llama.cpp's threads wait for each other: on a busy machine a run takes many times as long.
+    with shell.start(*command) as process:
+        try:
+            _, errors = process.communicate(timeout=TIMEOUT_SECONDS)
+        finally:
+            process.kill()
+    assert (process.returncode, errors) == (0, b"")
+
+
 def bought(journal, tier):
     try:
         with sqlite3.connect(f"file:{journal}?mode=ro", uri=True) as db:
@@ -91,8 +102,7 @@ def ledger(folder):
 
 
 def test_interrupted_and_undisturbed_runs_are_the_same(shell, lines):
-    undisturbed = shell.process(*lines("whole.txt"))
-    assert (undisturbed.code, undisturbed.stderr) == (0, "")
+    finish(shell, lines("whole.txt"))
     expected = (shell.folder / "whole.txt").read_bytes()
     assert expected.count(b"\n") == SOURCES.count("\n")
 
@@ -106,8 +116,7 @@ def test_interrupted_and_undisturbed_runs_are_the_same(shell, lines):
         assert process.returncode in (0, SIGKILLED)
         kills += process.returncode == SIGKILLED
     assert kills >= 2
-    finished = shell.process(*lines("cut.txt"))
-    assert (finished.code, finished.stderr) == (0, "")
+    finish(shell, lines("cut.txt"))
 
     assert (shell.folder / "cut.txt").read_bytes() == expected
     rows, totals = ledger(shell.folder / "cut.txt.routelmt")
