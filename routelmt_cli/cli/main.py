@@ -15,6 +15,7 @@ from routelmt_cli.cli.models import models
 from routelmt_cli.cli.streams import discard
 from routelmt_cli.cli.translate import translate
 from routelmt_cli.errors import ExitCode, RoutelmtError
+from routelmt_cli.translators.openmp import share_the_processor
 
 app = typer.Typer(
     name="routelmt",
@@ -101,6 +102,7 @@ def _invoke() -> int:
 
 def run() -> NoReturn:
     """Run the command line and exit with the documented code."""
+    share_the_processor()
     signal.signal(signal.SIGTERM, _terminate)
     try:
         code = _invoke()

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from routelmt_cli.errors import MidRunError, UsageError
-from routelmt_cli.translators import llama_log
+from routelmt_cli.translators import llama_log, openmp
 
 
 class KvFullError(MidRunError):
@@ -48,6 +48,7 @@ class LlamaModel:
     def __init__(
         self, path: Path, *, use_extra_buffers: bool = True, vocabulary_only: bool = False
     ) -> None:
+        openmp.share_the_processor()
         import llama_cpp
 
         self._api = llama_cpp
