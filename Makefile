@@ -4,12 +4,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
+NTREX := NTREX-128
 
-.PHONY: demo test lint check format bench clean
+.PHONY: demo test lint check format bench router clean
 
 ## Install, then translate examples/es-en.tsv under a budget with real models.
 demo: $(VENV)/.installed
-	@mkdir -p $(DEMO)
+	@rm -rf $(DEMO) && mkdir -p $(DEMO)
+	$(BIN)/routelmt models check smollm2-135m
+	$(BIN)/routelmt models check gemma3-270m
 	$(BIN)/python benchmarks/routing.py examples/es-en.tsv --from es --to en \
 	  --budget 0.0015 --work $(DEMO)
 
@@ -36,6 +39,22 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/throughput.py --data $(DATA)
 	$(BIN)/python benchmarks/routing.py --data $(DATA) --from es --to en --rows 1501-1997 \
 	  --budget 0.004
+	$(MAKE) build/de-en.router
+	$(BIN)/python benchmarks/routing.py --data $(DATA) --from de --to en --rows 1501-1997 \
+	  --budget 0.004 --router build/de-en.router
+
+## The shipped router, from the same segments: rows 1 to 1500 of NTREX-128.
+router: $(VENV)/.installed
+	@mkdir -p build
+	head -n 1501 $(DATA)/ntrex/es-en.tsv > build/es-en.tsv
+	$(BIN)/routelmt calibrate build/es-en.tsv --from es --to en --deterministic \
+	  -o models/es-en.router --overwrite --provenance "$(NTREX) Spanish-English, rows 1 to 1500 (github.com/MicrosoftTranslator/NTREX, CC BY-SA 4.0)"
+
+build/de-en.router: $(VENV)/.installed
+	@mkdir -p build
+	head -n 601 $(DATA)/ntrex/de-en.tsv > build/de-en.tsv
+	$(BIN)/routelmt calibrate build/de-en.tsv --from de --to en --deterministic -o $@ \
+	  --provenance "$(NTREX) German-English, rows 1 to 600"
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -120,6 +120,8 @@ def buy_everything(options: TranslateOptions, work: Path, console: Console) -> O
         routed = journal.bought(LARGE, segments.items)
         spends = [one.spend_nanousd for one in journal.hypotheses(LARGE, everything)]
     copy = work / "evaluation.sqlite"
+    for old in work.glob("evaluation.sqlite*"):  # of an earlier, perhaps killed, benchmark
+        old.unlink()
     shutil.copy(run / "journal.sqlite", copy)
     with Journal(copy) as journal:
         before = journal.spend_nanousd()

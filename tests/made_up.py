@@ -70,3 +70,10 @@ def write_card(path, role, **stand_in):
 
 def _toml(value):
     return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def rows_of(path):
+    """Return the rows of a TSV as dictionaries."""
+    header, *lines = path.read_text("utf-8").splitlines()
+    names = header.split("\t")
+    return [dict(zip(names, line.split("\t"), strict=True)) for line in lines]

@@ -56,6 +56,7 @@ class Console:
 
     def __init__(self, *, quiet: bool, verbosity: int) -> None:
         self._out = _Stderr(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
+        self._answer = RichConsole(highlight=False, soft_wrap=True)
         self._verbosity = verbosity
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -80,11 +81,11 @@ class Console:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def stage(self, name: str, segments: int) -> None:
+    def stage(self, name: str, segments: int, spend_nanousd: int) -> None:
         """Begin a stage."""
         if self._task is not None:
             self._bar.remove_task(self._task)
-        self._task = self._bar.add_task(name, total=segments, spend=format_usd(0))
+        self._task = self._bar.add_task(name, total=segments, spend=format_usd(spend_nanousd))
         if self._verbosity:
             self.note(f"{name} {segments} segments" if segments else name)
 
@@ -92,6 +93,10 @@ class Console:
         """Move the stage's bar on."""
         if self._task is not None:
             self._bar.update(self._task, advance=segments, spend=format_usd(spend_nanousd))
+            task = self._bar.tasks[0]
+            # More fits than the plan expected where spend stays below predicted cost.
+            if task.total is not None and task.completed > task.total:
+                self._bar.update(self._task, total=task.completed)
 
     def note(self, text: str) -> None:
         """Say one line."""
@@ -128,7 +133,7 @@ class Console:
 
     def show_estimate(self, estimate: Estimate) -> None:
         """Print what a dry run found."""
-        self._out.print(_facts(estimate.rows()))
+        self._answer.print(_facts(estimate.rows()))
         for line in estimate.remarks():
             self.note(line)
 
@@ -140,9 +145,9 @@ class Console:
         table = _plain_table(header, numeric=range(1, len(header)))
         for row in rows:
             table.add_row(*row)
-        self._out.print(table)
+        self._answer.print(table)
         for line in report_lines(result.figures):
-            self.note(line)
+            self._answer.print(Text(line))
         self.note(f"spent {format_usd(result.spend_nanousd)}; wrote {path}")
 
 

@@ -77,16 +77,24 @@ def calibrate(options: CalibrateOptions, progress: Progress | None = None) -> Ca
     with open_input(options.corpus) as source:
         pair = find_pair(options.pair, source_language, target_language)
         begun_with = identity(source, pair, deterministic=options.pair.deterministic)
-        with (
-            RunFolder(run_folder.beside(options.output)) as folder,
-            open_journal(
-                folder, begun_with, options.budget_nanousd, restart=options.restart
-            ) as journal,
-        ):
+        with RunFolder(run_folder.beside(options.output)) as folder:
             segments = scan(source.corpus, folder.sources)
-            calibration = _calibrate(options, source, pair, segments, journal, progress)
-            save_bundle(calibration.router, options.output, overwrite=options.overwrite)
-            return CalibrationResult(calibration, journal.spend_nanousd())
+            corpus = _read(options, source, pair, segments)
+
+            def check_budget(new: bool) -> None:
+                if new:
+                    _refuse_small_budget(options.budget_nanousd, corpus, None)
+
+            with open_journal(
+                folder,
+                begun_with,
+                options.budget_nanousd,
+                restart=options.restart,
+                check_before=check_budget,
+            ) as journal:
+                calibration = _calibrate(options, pair, corpus, journal, progress)
+                save_bundle(calibration.router, options.output, overwrite=options.overwrite)
+                return CalibrationResult(calibration, journal.spend_nanousd())
 
 
 def _refuse_output(path: Path, *, overwrite: bool) -> None:
@@ -105,17 +113,21 @@ def _refuse_output(path: Path, *, overwrite: bool) -> None:
         )
 
 
-def _calibrate(
-    options: CalibrateOptions,
-    source: CorpusInput,
-    pair: Pair,
-    segments: Segments,
-    journal: Journal,
-    progress: Progress,
-) -> Calibration:
+@dataclass(frozen=True)
+class _Corpus:
+    """What a calibration works on; ``usable`` are the items that have a reference."""
+
+    segments: Segments
+    references: list[str]
+    usable: npt.NDArray[np.int64]
+    small: Tier
+    large: Tier
+
+
+def _read(
+    options: CalibrateOptions, source: CorpusInput, pair: Pair, segments: Segments
+) -> _Corpus:
     references = _references(options, source, segments)
-    small = open_tier(SMALL, pair.small, segments, source.name)
-    large = open_tier(LARGE, pair.large, segments, source.name)
     usable = np.flatnonzero([bool(reference.strip()) for reference in references])
     if options.limit is not None:
         usable = usable[: options.limit]
@@ -124,23 +136,31 @@ def _calibrate(
             f"{source.name}: no segment has both a source and a reference",
             hint="name the column of the references with --reference-column",
         )
-    if len(usable) < MIN_SEGMENTS:  # before anything is spent on them
+    if len(usable) < MIN_SEGMENTS:
         raise UsageError(
             f"{source.name}: {len(usable)} segments are too few to calibrate a router",
             hint=f"give at least {MIN_SEGMENTS}, better 500 or more",
         )
-    _refuse_small_budget(options.budget_nanousd, journal, (small, large), usable)
+    small = open_tier(SMALL, pair.small, segments, source.name)
+    large = open_tier(LARGE, pair.large, segments, source.name)
+    return _Corpus(segments, references, usable, small, large)
+
+
+def _calibrate(
+    options: CalibrateOptions, pair: Pair, corpus: _Corpus, journal: Journal, progress: Progress
+) -> Calibration:
+    _refuse_small_budget(options.budget_nanousd, corpus, journal)
     spender = Spender(
         journal,
-        segments,
+        corpus.segments,
         budget_nanousd=options.budget_nanousd,
         deterministic=options.pair.deterministic,
         progress=progress,
     )
-    spender.buy(small, usable, "drafting")
-    spender.buy(large, usable, "retranslating")
-    progress.stage("training", 0)
-    return _train(options, pair, segments, journal, small, references, usable)
+    spender.buy(corpus.small, corpus.usable, "drafting")
+    spender.buy(corpus.large, corpus.usable, "retranslating")
+    progress.stage("training", 0, journal.spend_nanousd())
+    return _train(options, pair, corpus, journal)
 
 
 def _references(options: CalibrateOptions, source: CorpusInput, segments: Segments) -> list[str]:
@@ -152,38 +172,33 @@ def _references(options: CalibrateOptions, source: CorpusInput, segments: Segmen
 
 
 def _refuse_small_budget(
-    budget_nanousd: int | None,
-    journal: Journal,
-    tiers: tuple[Tier, Tier],
-    items: npt.NDArray[np.int64],
+    budget_nanousd: int | None, corpus: _Corpus, journal: Journal | None
 ) -> None:
+    """Refuse a budget that the worst cases exceed; without a journal everything is to be bought."""
     if budget_nanousd is None:
         return
-    needed = journal.spend_nanousd() + journal.outstanding_nanousd()
-    for tier in tiers:
-        sent = journal.sent(tier.name, len(tier.worst_nanousd))
-        needed += int(tier.worst_nanousd[items[~sent[items]]].sum())
-        needed += 0 if journal.prefix_charged(tier.name) else tier.prefix_nanousd
+    items, needed = corpus.usable, 0
+    if journal is not None:
+        needed += journal.spend_nanousd() + journal.outstanding_nanousd()
+    for tier in (corpus.small, corpus.large):
+        sent = np.zeros(corpus.segments.items, np.bool_)
+        if journal is not None:
+            sent = journal.sent(tier.name, corpus.segments.items)
+        needed += sum(tier.worst_nanousd[items[~sent[items]]].tolist())
+        if journal is None or not journal.has_waves(tier.name):
+            needed += tier.prefix_nanousd
     if needed > budget_nanousd:
         raise BudgetError(
-            f"calibrating on {len(items)} segments may cost up to {format_usd(needed)}, "
+            f"calibrating on {len(corpus.usable)} segments may cost up to {format_usd(needed)}, "
             f"the budget is {format_usd(budget_nanousd)}",
             hint="raise --budget, or use fewer segments with --limit; nothing more has been spent",
         )
 
 
-def _train(
-    options: CalibrateOptions,
-    pair: Pair,
-    segments: Segments,
-    journal: Journal,
-    small: Tier,
-    references: list[str],
-    usable: npt.NDArray[np.int64],
-) -> Calibration:
+def _train(options: CalibrateOptions, pair: Pair, corpus: _Corpus, journal: Journal) -> Calibration:
     failed = [*journal.failed(SMALL), *journal.failed(LARGE)]
-    items = usable[~np.isin(usable, failed)]
-    table = draft_table(journal, segments, small, items)
+    items = corpus.usable[~np.isin(corpus.usable, failed)]
+    table = draft_table(journal, corpus.segments, corpus.small, items)
     bought = journal.hypotheses(LARGE, items.tolist())
     retranslations = Retranslations(
         texts=[hypothesis.text for hypothesis in bought],
@@ -199,7 +214,11 @@ def _train(
         provenance=options.provenance or f"{len(items)} segments of the user's corpus",
     )
     made = train_router(
-        table, retranslations, [references[item] for item in items], context, seed=options.seed
+        table,
+        retranslations,
+        [corpus.references[item] for item in items],
+        context,
+        seed=options.seed,
     )
     ratio = float(table.draft_tokens.sum() / max(1, table.source_tokens.sum()))
     figures = {**made.report, "draft_tokens_per_source_token": round(ratio, 4)}

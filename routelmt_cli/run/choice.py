@@ -38,7 +38,7 @@ class Choice:
         return np.equal(self.code, TAKEN)
 
     def counts(self, repeats: npt.NDArray[np.int64]) -> dict[str, int]:
-        """Count segments whose retranslation was bought and not used, by reason."""
+        """Count segments that did not get what was asked for them, by reason."""
         names = {FAILED: "failed", **{_GUARDED + i: name for i, name in enumerate(REASONS)}}
         found = {name: int(repeats[self.code == code].sum()) for code, name in names.items()}
         return {name: count for name, count in found.items() if count}
@@ -78,4 +78,7 @@ def choose(journal: Journal, segments: Segments, target_language: str) -> Choice
                 code[retranslation.item] = FAILED
             else:
                 code[retranslation.item] = numbers[reason] if reason else TAKEN
+    for item in journal.failed(SMALL):
+        if code[item] != TAKEN:  # neither model gave this segment a translation
+            code[item] = FAILED
     return Choice(code)

@@ -26,7 +26,7 @@ OutputRecord: TypeAlias = Mapping[str, Any]
 """Size (``bytes``) and checksum (``sha256``) of an output."""
 
 
-def _allow(_: Sequence[OutputRecord]) -> None:
+def _allow(_: object) -> None:
     """Allow everything."""
 
 
@@ -37,6 +37,7 @@ def open_journal(
     budget_nanousd: int | None,
     *,
     restart: bool,
+    check_before: Callable[[bool], None] = _allow,
     check_output: Callable[[Sequence[OutputRecord]], None] = _allow,
 ) -> Iterator[Journal]:
     """Open the journal of a new run, or of one that may be continued.
@@ -51,6 +52,9 @@ def open_journal(
         Its limit, None for none.
     restart
         Forget what the folder holds.
+    check_before
+        Told whether the run is a new one; raises where it cannot be done. Called before anything
+        is forgotten or written.
     check_output
         Told what the run knows of the outputs that it wrote; raises where an existing file must
         not be replaced.
@@ -61,9 +65,11 @@ def open_journal(
         Where the run was begun with something else or with a larger budget, or its files are
         damaged.
     """
-    records = _output_records(folder, tolerant=restart)
+    records = output_records(folder, tolerant=restart)
     check_output(records)
-    if restart or not anything_bought(folder):
+    new = restart or not anything_sent(folder)
+    check_before(new)
+    if new:
         folder.clear()
     refuse_other_run(folder, begun_with, budget_nanousd)
     # Before the journal exists, so that a journal always has its description.
@@ -75,7 +81,7 @@ def open_journal(
         yield journal
 
 
-def anything_bought(folder: RunFolder) -> bool:
+def anything_sent(folder: RunFolder) -> bool:
     """Say whether the folder's run has sent anything to a model.
 
     Raises
@@ -86,7 +92,7 @@ def anything_bought(folder: RunFolder) -> bool:
     if not folder.journal.exists():
         return False
     with Journal(folder.journal) as journal:
-        return any(journal.prefix_charged(tier) for tier in (SMALL, LARGE))
+        return any(journal.has_waves(tier) for tier in (SMALL, LARGE))
 
 
 def refuse_other_run(
@@ -117,7 +123,8 @@ def refuse_other_run(
         )
 
 
-def _output_records(folder: RunFolder, *, tolerant: bool) -> list[OutputRecord]:
+def output_records(folder: RunFolder, *, tolerant: bool) -> list[OutputRecord]:
+    """Return what the run knows of its outputs; nothing for a damaged journal if ``tolerant``."""
     if not folder.journal.exists():
         return []
     try:

@@ -14,7 +14,7 @@ from routelmt_cli.corpus.format import Format, detect_format
 from routelmt_cli.corpus.layout import Layout
 from routelmt_cli.corpus.reader import open_corpus
 from routelmt_cli.corpus.segments import Corpus
-from routelmt_cli.errors import MidRunError
+from routelmt_cli.errors import MidRunError, UsageError
 from routelmt_cli.run.options import CorpusOptions
 from routelmt_cli.translators.cache import cache_folder
 from routelmt_cli.translators.checksum import file_sha256
@@ -79,6 +79,8 @@ def describe_layout(corpus: Corpus) -> str:
 
 @contextlib.contextmanager
 def _spooled() -> Iterator[Path]:
+    if sys.stdin is None:
+        raise UsageError("-: standard input is closed", hint="pipe a corpus in, or name a file")
     folder = cache_folder() / "stdin"
     folder.mkdir(mode=0o700, exist_ok=True)
     for old in folder.iterdir():

@@ -11,12 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from routelmt_cli.budget.money import format_usd
 from routelmt_cli.gain.router import Router
 from routelmt_cli.run import folder as run_folder
 from routelmt_cli.run import output, planning, writing
-from routelmt_cli.run.continuing import anything_bought, refuse_other_run
+from routelmt_cli.run.continuing import (
+    OutputRecord,
+    anything_sent,
+    output_records,
+    refuse_other_run,
+)
 from routelmt_cli.run.corpus_input import open_input
 from routelmt_cli.run.folder import RunFolder
 from routelmt_cli.run.journal import Journal
@@ -29,6 +35,7 @@ from routelmt_cli.run.setup import find_pair_and_router, identity
 from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
 
 _DRAFT_TOKENS_PER_SOURCE_TOKEN = 1.0  # where the router does not know better
+_MOST_TOKENS_PER_TOKEN = 100  # a bundle may be a stranger's
 
 
 @dataclass(frozen=True)
@@ -37,8 +44,10 @@ class Estimate:
 
     Attributes
     ----------
+    begun
+        Whether some drafts are bought already.
     draft_cost_nanousd, draft_worst_nanousd
-        Predicted, and at most.
+        Of the drafts that are still to be bought: predicted, and at most.
     large_cost_nanousd
         Predicted cost of retranslating every segment.
     plan, spent_nanousd
@@ -48,6 +57,7 @@ class Estimate:
     segments: int
     distinct_segments: int
     budget_nanousd: int
+    begun: bool
     draft_cost_nanousd: int
     draft_worst_nanousd: int
     large_cost_nanousd: int
@@ -61,15 +71,21 @@ class Estimate:
             ("budget", format_usd(self.budget_nanousd)),
         ]
         if self.plan is None:
-            left = max(0, self.budget_nanousd - self.draft_cost_nanousd)
+            if self.refused:
+                left, drafts = 0, 0
+            else:
+                drafts = self.spent_nanousd + self.draft_cost_nanousd
+                left = max(0, self.budget_nanousd - drafts)
             share = min(1.0, left / self.large_cost_nanousd) if self.large_cost_nanousd else 1.0
+            spent = [("spent already", format_usd(self.spent_nanousd))] if self.begun else []
             return [
                 *rows,
+                *spent,
                 ("drafts, predicted cost", format_usd(self.draft_cost_nanousd)),
                 ("drafts, at most", format_usd(self.draft_worst_nanousd)),
                 ("left for retranslations", format_usd(left)),
                 ("retranslating all, predicted cost", format_usd(self.large_cost_nanousd)),
-                ("predicted spend", format_usd(self.budget_nanousd - left + self._fits(left))),
+                ("predicted spend", format_usd(drafts + min(left, self.large_cost_nanousd))),
                 ("share of the text that fits", f"{share:.0%}"),
             ]
         cost = int(self.plan.facts["cost_nanousd"])
@@ -82,15 +98,17 @@ class Estimate:
             ("knapsack gap", f"{self.plan.facts['gap']:.2%}"),
         ]
 
-    def _fits(self, left_nanousd: int) -> int:
-        return min(left_nanousd, self.large_cost_nanousd)
+    @property
+    def refused(self) -> bool:
+        """Whether the run would be refused: its drafts might not fit the budget."""
+        return not self.begun and self.draft_worst_nanousd > self.budget_nanousd
 
     def remarks(self) -> list[str]:
         """Return what else is to be said, a line each."""
         if self.plan is not None:
             return ["planned from drafts that are already bought; no model was called"]
         lines = ["no model was called; which segments are retranslated is known after drafting"]
-        if self.draft_worst_nanousd > self.budget_nanousd:
+        if self.refused:
             lines.append(
                 f"the budget must be at least {format_usd(self.draft_worst_nanousd)} "
                 "for drafting to begin"
@@ -121,56 +139,69 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
         small = open_tier(SMALL, pair.small, segments, source.name)
         large = open_tier(LARGE, pair.large, segments, source.name)
         folder = run_folder.in_cache(begun_with) if path is None else run_folder.beside(path)
-        plan, spent = None, 0
-        if (folder / "run.json").exists() and not options.restart:
+        plan, spent, drafted = None, 0, np.zeros(segments.items, np.bool_)
+        records: list[OutputRecord] = []
+        if (folder / "run.json").exists():
             with RunFolder(folder) as held:
-                if anything_bought(held):
+                records = output_records(held, tolerant=options.restart)
+                if not options.restart and anything_sent(held):
                     refuse_other_run(held, begun_with, options.budget_nanousd)
-                    plan, spent = _plan(held, segments, small, large, router, options)
-        ratio = router.metadata.figures.get(
-            "draft_tokens_per_source_token", _DRAFT_TOKENS_PER_SOURCE_TOKEN
-        )
-        draft_tokens = np.maximum(1.0, np.ceil(small.source_tokens * float(ratio)))
-        drafted = draft_tokens.astype(np.int64)
-        tokens = router.length_model.predict(small.source_tokens, drafted)
+                    with Journal(held.journal) as journal:
+                        spent = journal.spend_nanousd()
+                        drafted = journal.bought(SMALL, segments.items)
+                        if drafted.all():
+                            plan = _plan(held, journal, segments, small, large, router, options)
+        if path is not None:
+            output.refuse_foreign(path, records, overwrite=options.overwrite)
+        draft_tokens = _draft_tokens(router, small)
+        tokens = router.length_model.predict(small.source_tokens, draft_tokens.astype(np.int64))
+        draft_cost = small.cost_nanousd(draft_tokens)[~drafted].sum()
+        prefix = 0 if drafted.any() else small.prefix_nanousd
         return Estimate(
             segments=segments.rows,
             distinct_segments=segments.items,
             budget_nanousd=options.budget_nanousd,
-            draft_cost_nanousd=small.prefix_nanousd + int(small.cost_nanousd(draft_tokens).sum()),
-            draft_worst_nanousd=small.prefix_nanousd + int(small.worst_nanousd.sum()),
+            begun=bool(drafted.any()),
+            draft_cost_nanousd=prefix + int(draft_cost),
+            draft_worst_nanousd=prefix + int(small.worst_nanousd[~drafted].sum()),
             large_cost_nanousd=large.prefix_nanousd + int(large.cost_nanousd(tokens).sum()),
             plan=plan,
             spent_nanousd=spent,
         )
 
 
+def _draft_tokens(router: Router, small: Tier) -> npt.NDArray[np.float64]:
+    """Predict the output tokens of every draft by the calibration's ratio."""
+    ratio = router.metadata.figures.get("draft_tokens_per_source_token")
+    if not isinstance(ratio, (int, float)) or not 0 < ratio < _MOST_TOKENS_PER_TOKEN:
+        ratio = _DRAFT_TOKENS_PER_SOURCE_TOKEN
+    tokens: npt.NDArray[np.float64] = np.ceil(small.source_tokens * float(ratio))
+    return np.maximum(tokens, 1.0)
+
+
 def _plan(
     folder: RunFolder,
+    journal: Journal,
     segments: Segments,
     small: Tier,
     large: Tier,
     router: Router,
     options: TranslateOptions,
-) -> tuple[RunPlan | None, int]:
-    with Journal(folder.journal) as journal:
-        spent = journal.spend_nanousd()
-        if journal.count(SMALL) < segments.items:
-            return None, spent
-        budget = options.budget_nanousd
-        plan = planning.load_plan(folder.plan, budget)
-        if plan is None:
-            prediction = predict(journal, segments, small, large, router)
-            weight = planning.weights(options.weight, segments, small)
-            plan = planning.solve(prediction, weight, journal, large, budget)
-        return _what_remains(plan, journal, large, budget), spent
+) -> RunPlan:
+    budget = options.budget_nanousd
+    plan = planning.load_plan(folder.plan, budget)
+    if plan is None:
+        prediction = predict(journal, segments, small, large, router)
+        weight = planning.weights(options.weight, segments, small)
+        plan = planning.solve(prediction, weight, journal, large, budget)
+    return _what_remains(plan, journal, large, budget)
 
 
 def _what_remains(plan: RunPlan, journal: Journal, large: Tier, budget_nanousd: int) -> RunPlan:
     """Take out of a plan what was bought since, and what can no longer fit."""
     waiting = plan.chosen & ~journal.sent(LARGE, len(plan.chosen))
     left = budget_nanousd - journal.spend_nanousd() - journal.outstanding_nanousd()
-    left -= 0 if journal.prefix_charged(LARGE) else large.prefix_nanousd
+    left -= 0 if journal.has_waves(LARGE) else large.prefix_nanousd
     waiting &= large.worst_nanousd <= left
     cost = int(plan.prediction.cost_nanousd[waiting].sum())
     return dataclasses.replace(plan, chosen=waiting, facts={**plan.facts, "cost_nanousd": cost})

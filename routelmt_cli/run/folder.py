@@ -10,7 +10,6 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -102,10 +101,11 @@ class RunFolder:
         return self.path / "run.json"
 
     def clear(self) -> None:
-        """Forget the run: remove all but the lock."""
-        for entry in self.path.iterdir():
-            if entry.name != _LOCK:
-                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        """Forget the run: remove its files; what others put into the folder stays."""
+        journal = self.journal
+        sidecars = [journal.with_name(journal.name + end) for end in ("-wal", "-shm")]
+        for path in (journal, *sidecars, self.plan, self.report, self.description):
+            path.unlink(missing_ok=True)
 
     def describe(self) -> dict[str, Any] | None:
         """Return what the run was begun with, or None for a new run.

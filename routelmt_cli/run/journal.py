@@ -236,8 +236,8 @@ class Journal:
         ).fetchone()
         return int(row[0])
 
-    def prefix_charged(self, tier: str) -> bool:
-        """Say whether the tier's first wave was reserved, which charges its prompt prefix."""
+    def has_waves(self, tier: str) -> bool:
+        """Say whether a wave of the tier was ever reserved; the first one charges its prefix."""
         row = self._db.execute(
             "SELECT EXISTS (SELECT 1 FROM reservations WHERE tier = ?)", (tier,)
         ).fetchone()

@@ -45,6 +45,12 @@ def output_path(options: TranslateOptions, target_language: str) -> Path | None:
         )
     if source is not None and path.exists() and path.samefile(source):
         raise UsageError(f"{path}: the output is the input", hint="name another file with -o")
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        kind = "a symbolic link" if path.is_symlink() else "no regular file"
+        raise UsageError(
+            f"{path}: the output is {kind}, which would be replaced",
+            hint="name a regular file with -o, or -o - for standard output",
+        )
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise UsageError(
             f"{path}: its folder is not writable", hint="write to a folder of your own with -o"

@@ -93,19 +93,29 @@ def translate(options: TranslateOptions, progress: Progress | None = None) -> Re
 
         if not folder_path.exists():
             check_output(())  # before a folder is made for nothing
-        with (
-            RunFolder(folder_path) as folder,
-            open_journal(
+        with RunFolder(folder_path) as folder:
+            with clock.stage("read"):
+                segments = scan(source.corpus, folder.sources)
+            with clock.stage("count tokens"):
+                small = open_tier(SMALL, pair.small, segments, source.name)
+                large = open_tier(LARGE, pair.large, segments, source.name)
+
+            def check_budget(new: bool) -> None:
+                if new:
+                    refuse_small_budget(small, options.budget_nanousd)
+
+            with open_journal(
                 folder,
                 begun_with,
                 options.budget_nanousd,
                 restart=options.restart,
+                check_before=check_budget,
                 check_output=check_output,
-            ) as journal,
-        ):
-            segments = scan(source.corpus, folder.sources)
-            run = _Run(source, pair, router, segments, journal, options, progress, clock)
-            return _translate(run, folder, path)
+            ) as journal:
+                run = _Run(
+                    source, pair, router, segments, small, large, journal, options, progress, clock
+                )
+                return _translate(run, folder, path)
 
 
 @dataclass(frozen=True)
@@ -114,6 +124,8 @@ class _Run:
     pair: Pair
     router: Router
     segments: Segments
+    small: Tier
+    large: Tier
     journal: Journal
     options: TranslateOptions
     progress: Progress
@@ -121,10 +133,6 @@ class _Run:
 
 
 def _translate(run: _Run, folder: RunFolder, path: Path | None) -> Report:
-    with run.clock.stage("count tokens"):
-        small = open_tier(SMALL, run.pair.small, run.segments, run.source.name)
-        large = open_tier(LARGE, run.pair.large, run.segments, run.source.name)
-    refuse_small_budget(run.journal, small, run.options.budget_nanousd)
     if path is not None and run.options.output is None:
         run.progress.note(f"writing to {path}")
     spender = Spender(
@@ -135,12 +143,12 @@ def _translate(run: _Run, folder: RunFolder, path: Path | None) -> Report:
         progress=run.progress,
     )
     with run.clock.stage("draft"):
-        spender.buy(small, np.arange(run.segments.items, dtype=np.int64), "drafting")
+        spender.buy(run.small, np.arange(run.segments.items, dtype=np.int64), "drafting")
     with run.clock.stage("plan"):
-        plan = _plan(run, small, large, folder)
+        plan = _plan(run, folder)
     with run.clock.stage("retranslate"):
         chosen = int(plan.chosen.sum())
-        spender.buy(large, plan.order, "retranslating", expected=chosen)
+        spender.buy(run.large, plan.order, "retranslating", expected=chosen)
     with run.clock.stage("write"):
         choice = choose(run.journal, run.segments, run.pair.target_language)
         _write(run, choice, plan, path)
@@ -151,8 +159,8 @@ def _translate(run: _Run, folder: RunFolder, path: Path | None) -> Report:
     return report
 
 
-def refuse_small_budget(journal: Journal, small: Tier, budget_nanousd: int) -> None:
-    """Refuse a budget that might not cover the drafts, before anything is spent.
+def refuse_small_budget(small: Tier, budget_nanousd: int) -> None:
+    """Refuse a new run whose budget might not cover the drafts.
 
     The worst case is what counts: every draft that runs to its cap. So a run that begins to
     draft can always finish drafting, and is not asked again.
@@ -162,9 +170,8 @@ def refuse_small_budget(journal: Journal, small: Tier, budget_nanousd: int) -> N
     BudgetError
         With the budget that would do.
     """
-    if journal.prefix_charged(SMALL) or not len(small.worst_nanousd):
-        return
-    needed = int(small.worst_nanousd.sum()) + small.prefix_nanousd
+    needed = sum(small.worst_nanousd.tolist())
+    needed += small.prefix_nanousd if needed else 0
     if needed > budget_nanousd:
         raise BudgetError(
             f"drafting with '{small.model.card.name}' may cost up to {format_usd(needed)}, "
@@ -173,15 +180,15 @@ def refuse_small_budget(journal: Journal, small: Tier, budget_nanousd: int) -> N
         )
 
 
-def _plan(run: _Run, small: Tier, large: Tier, folder: RunFolder) -> RunPlan:
+def _plan(run: _Run, folder: RunFolder) -> RunPlan:
     known = planning.load_plan(folder.plan, run.options.budget_nanousd)
     if known is not None:
         return known
     plan = planning.solve(
-        predict(run.journal, run.segments, small, large, run.router),
-        planning.weights(run.options.weight, run.segments, small),
+        predict(run.journal, run.segments, run.small, run.large, run.router),
+        planning.weights(run.options.weight, run.segments, run.small),
         run.journal,
-        large,
+        run.large,
         run.options.budget_nanousd,
     )
     planning.save_plan(plan, folder.plan)

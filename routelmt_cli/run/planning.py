@@ -7,6 +7,7 @@ which order. Always: the plan of a budget never changes once it is written.
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from routelmt_cli.budget import knapsack
+from routelmt_cli.errors import UsageError
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.options import WeightRule
 from routelmt_cli.run.prediction import Prediction
@@ -73,7 +75,7 @@ def solve(
     """
     sent = journal.sent(LARGE, len(weight))
     committed = journal.spend_nanousd() + journal.outstanding_nanousd()
-    prefix = 0 if journal.prefix_charged(LARGE) else large.prefix_nanousd
+    prefix = 0 if journal.has_waves(LARGE) else large.prefix_nanousd
     plan = knapsack.solve(
         np.where(sent, 0.0, prediction.gain * weight),
         prediction.cost_nanousd,
@@ -105,19 +107,36 @@ def save_plan(plan: RunPlan, path: Path) -> None:
         }
     ).replace_schema_metadata({_FACTS: json.dumps(plan.facts).encode()})
     temporary = path.with_name(path.name + ".writing")
-    pq.write_table(table, temporary)
+    with temporary.open("wb") as file:
+        pq.write_table(table, file)
+        file.flush()
+        os.fsync(file.fileno())
     temporary.replace(path)
 
 
 def load_plan(path: Path, budget_nanousd: int) -> RunPlan | None:
-    """Return the plan that was written for a budget, or None."""
+    """Return the plan that was written for a budget, or None.
+
+    Raises
+    ------
+    UsageError
+        Where the file is damaged. It is not solved again unasked: the run would then buy other
+        segments than its plan said.
+    """
     if not path.exists():
         return None
-    table = pq.read_table(path)
-    facts = json.loads(table.schema.metadata[_FACTS])
-    if facts["budget_nanousd"] != budget_nanousd:
+    try:
+        table = pq.read_table(path)
+        facts = json.loads(table.schema.metadata[_FACTS])
+        columns = {name: table.column(name).to_numpy() for name in table.column_names}
+        known_budget = facts["budget_nanousd"]
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{path}: damaged plan",
+            hint="restore it from a copy, or remove it to plan anew what is not bought yet",
+        ) from error
+    if known_budget != budget_nanousd:
         return None
-    columns = {name: table.column(name).to_numpy() for name in table.column_names}
     candidates = np.flatnonzero(columns["rank"] >= 0)
     return RunPlan(
         prediction=Prediction(columns["predicted_gain"], columns["cost_nanousd"]),

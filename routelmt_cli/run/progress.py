@@ -8,8 +8,8 @@ from typing import Protocol
 class Progress(Protocol):
     """A watcher of a run."""
 
-    def stage(self, name: str, segments: int) -> None:
-        """Say that a stage begins, with how many segments it has to do."""
+    def stage(self, name: str, segments: int, spend_nanousd: int) -> None:
+        """Say that a stage begins, how many segments it has to do, and what is spent by now."""
         ...
 
     def advance(self, segments: int, spend_nanousd: int) -> None:
@@ -24,7 +24,7 @@ class Progress(Protocol):
 class Silent:
     """Watches nothing."""
 
-    def stage(self, name: str, segments: int) -> None:
+    def stage(self, name: str, segments: int, spend_nanousd: int) -> None:
         """Ignore it."""
 
     def advance(self, segments: int, spend_nanousd: int) -> None:

@@ -32,7 +32,8 @@ class Report:
     kept_drafts
         Rows whose retranslation was bought and not used, by reason.
     failed
-        Rows whose draft or retranslation failed.
+        Rows whose retranslation failed, so that they kept their draft, and rows without any
+        translation.
     budget_nanousd, spend_nanousd, spend_by_tier_nanousd
         The limit, and what was really spent.
     planned_cost_nanousd
@@ -45,7 +46,7 @@ class Report:
     knapsack_value, knapsack_bound, knapsack_gap
         Of the plan; the gap is (bound - value) / bound.
     seconds, seconds_by_stage
-        Wall time of this process alone.
+        Wall time of this process, from the first look at the corpus's segments to the output.
     small, large, router
         Name and fingerprint of each.
     """
@@ -94,7 +95,7 @@ def make_report(
     rows_taken = int(segments.repeats[taken].sum())
     rows = int(segments.repeats.sum())
     kept = choice.counts(segments.repeats)
-    failed_drafts = journal.failed(SMALL)
+    failed = kept.pop("failed", 0)
     total_weight = float(plan.weight.sum())
     gained = float((plan.weight * plan.prediction.gain)[taken].sum())
     notes = (pair.small.card.price_note, pair.large.card.price_note)
@@ -107,7 +108,7 @@ def make_report(
         retranslated=journal.count(LARGE),
         segments_by_tier={SMALL: rows - rows_taken, LARGE: rows_taken},
         kept_drafts=kept,
-        failed=kept.get("failed", 0) + int(segments.repeats[failed_drafts].sum()),
+        failed=failed,
         budget_nanousd=plan.facts["budget_nanousd"],
         spend_nanousd=journal.spend_nanousd(),
         spend_by_tier_nanousd={tier: journal.spend_nanousd(tier) for tier in (SMALL, LARGE)},

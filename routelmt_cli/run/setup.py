@@ -14,7 +14,7 @@ from routelmt_cli.run.options import PairOptions, TranslateOptions
 from routelmt_cli.run.progress import Progress
 from routelmt_cli.translators.card import ModelCard
 from routelmt_cli.translators.catalogue import find_card
-from routelmt_cli.translators.languages import language_name
+from routelmt_cli.translators.languages import canonical_code
 from routelmt_cli.translators.models import Model, find_model
 
 
@@ -38,8 +38,8 @@ def find_pair(options: PairOptions, source_language: str, target_language: str) 
     """
     cards = [find_card(name) for name in (options.small, options.large)]
     if any(card.backend != "stand-in" for card in cards):
-        for code in (source_language, target_language):
-            language_name(code)  # before weights are read, which takes longer
+        # Before weights are read, which takes longer.
+        source_language, target_language = map(canonical_code, (source_language, target_language))
     small, large = (find_model(card, source_language, target_language) for card in cards)
     return Pair(small, large, source_language, target_language)
 

@@ -88,7 +88,8 @@ class Spender:
             return  # a model is not loaded for nothing
         planned = preference[:expected]
         missing = planned[~bought[planned]]
-        self._progress.stage(stage, int(self._segments.repeats[missing].sum()))
+        segments = int(self._segments.repeats[missing].sum())
+        self._progress.stage(stage, segments, self._journal.spend_nanousd())
         with tier.model.open_translator(
             with_logprobs=tier.name == SMALL, deterministic=self._deterministic
         ) as translator:
@@ -105,7 +106,7 @@ class Spender:
     def _left(self, tier: Tier) -> int:
         """Return what a new wave of a tier may cost, its prompt prefix put aside."""
         committed = self._journal.spend_nanousd() + self._journal.outstanding_nanousd()
-        prefix = 0 if self._journal.prefix_charged(tier.name) else tier.prefix_nanousd
+        prefix = 0 if self._journal.has_waves(tier.name) else tier.prefix_nanousd
         return self._budget - committed - prefix
 
     def _reserve(self, tier: Tier, items: npt.NDArray[np.int64]) -> Wave:

@@ -57,6 +57,16 @@ class PromptCard:
     template: str
     examples: Mapping[str, tuple[tuple[str, str], ...]]
 
+    def examples_for(
+        self, source_language: str, target_language: str
+    ) -> tuple[tuple[str, str], ...]:
+        """Return the examples of a pair; ``pt-BR-en`` falls back on ``pt-en``."""
+        primary = (source_language.split("-")[0], target_language.split("-")[0])
+        for source, target in ((source_language, target_language), primary):
+            if f"{source}-{target}" in self.examples:
+                return self.examples[f"{source}-{target}"]
+        return ()
+
 
 @dataclass(frozen=True)
 class DecodingCard:
@@ -108,7 +118,7 @@ class ModelCard:
             "backend": self.backend,
             "weights": weights_sha256,
             "prompt": [self.prompt.kind, self.prompt.instruction, self.prompt.template],
-            "examples": self.prompt.examples.get(pair, ()),
+            "examples": self.prompt.examples_for(source_language, target_language),
             "decoding": [self.decoding.stop, self.decoding.cap_ratio, self.decoding.cap_extra],
             "pair": pair,
             "stand_in": dict(self.stand_in),

@@ -5,6 +5,23 @@ from __future__ import annotations
 from routelmt_cli.errors import UsageError
 
 
+def canonical_code(code: str) -> str:
+    """Return a BCP 47 code in its usual spelling: ``ES`` is ``es``, ``pt_br`` is ``pt-BR``.
+
+    Raises
+    ------
+    UsageError
+        Where it is not such a code.
+    """
+    from babel import Locale, UnknownLocaleError
+
+    try:
+        return str(Locale.parse(code.replace("_", "-"), sep="-")).replace("_", "-")
+    except (UnknownLocaleError, ValueError):
+        language_name(code.lower())  # refuses what CLDR does not know either
+        return code.lower()
+
+
 def language_name(code: str) -> str:
     """Return the English name of a BCP 47 code, such as ``Spanish`` for ``es``.
 

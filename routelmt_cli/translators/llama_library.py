@@ -19,10 +19,6 @@ from routelmt_cli.errors import MidRunError, UsageError
 from routelmt_cli.translators import llama_log, openmp
 
 
-class KvFullError(MidRunError):
-    """The KV cache has no room for a batch; a smaller batch may fit (llama.cpp's code 1)."""
-
-
 class DecodeError(MidRunError):
     """llama.cpp could not evaluate a batch."""
 
@@ -222,15 +218,12 @@ class LlamaContext:
 
         Raises
         ------
-        KvFullError
-            Where the KV cache has no room.
         DecodeError
-            On every other failure.
+            Where llama.cpp refuses. That the KV cache is full (its code 1) cannot happen where
+            every sequence keeps to the context's ``sequence_tokens``.
         """
         self._batch.n_tokens = tokens
         code = self._api.llama_decode(self.handle, self._batch)
-        if code == 1:
-            raise KvFullError("llama.cpp has no free KV slot for this batch")
         if code != 0:
             raise DecodeError(f"llama.cpp could not evaluate a batch (code {code})")
         rows = int(np.count_nonzero(self.wants_logits[:tokens]))

@@ -1,12 +1,15 @@
-"""Whether llama.cpp's own log is shown, decided before the library is loaded."""
+"""Whether llama.cpp's own log is shown.
+
+No Python function is ever llama.cpp's log callback: a Ctrl-C that arrives while one runs would be
+dropped by ctypes. Silence is a function of the C library that does nothing to its caller; the log
+is llama.cpp's own writer to stderr.
+"""
 
 from __future__ import annotations
 
-import os
-from typing import Any
+import ctypes
 
 _shown = False
-_callbacks: list[Any] = []  # ctypes callbacks must outlive the library
 
 
 def show_llama_log(*, shown: bool) -> None:
@@ -16,13 +19,11 @@ def show_llama_log(*, shown: bool) -> None:
 
 
 def install() -> None:
-    """Give llama.cpp the choice; called once the library is imported."""
+    """Tell llama.cpp, in place of the Python callback that importing llama_cpp sets."""
     import llama_cpp
 
-    def write(_level: int, text: bytes, _data: object) -> None:
-        if _shown:
-            os.write(2, text)
-
-    if not _callbacks:
-        _callbacks.append(llama_cpp.llama_log_callback(write))
-        llama_cpp.llama_log_set(_callbacks[0], llama_cpp.ctypes.c_void_p(0))
+    # abs(int) takes the callback's first argument and ignores the others, as C callees may;
+    # a null callback is llama.cpp's own writer.
+    function = ctypes.c_void_p(0) if _shown else ctypes.CDLL(None).abs
+    chosen = ctypes.cast(function, llama_cpp.llama_log_callback)
+    llama_cpp.llama_log_set(chosen, ctypes.c_void_p(0))

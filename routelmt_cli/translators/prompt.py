@@ -65,7 +65,7 @@ def render_prompt(
     UsageError
         Where a chat template is missing, fails, or drops the source.
     """
-    examples = card.examples.get(f"{source_language}-{target_language}", ())
+    examples = card.examples_for(source_language, target_language)
     names = {
         "source_language": language_name(source_language),
         "target_language": language_name(target_language),

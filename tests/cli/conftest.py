@@ -95,3 +95,35 @@ def read_report():
         return json.loads((folder / "report.json").read_text("utf-8"))
 
     return read
+
+
+@pytest.fixture
+def fails(shell):
+    """Run a command that must fail in the documented form; return its error and its hint."""
+
+    def run(*arguments, code=2, stdin=b"", here=True):
+        if here:
+            result = shell.run(*arguments, stdin=stdin)
+        else:
+            result = shell.process(*arguments, stdin=stdin)
+        assert (result.code, result.stdout) == (code, b""), result.stderr
+        lines = [line for line in result.error_lines if not line.startswith("router forced")]
+        assert "Traceback" not in result.stderr
+        assert lines[0].startswith("error: ") and not lines[0].endswith(".")
+        if len(lines) == 1:
+            return lines[0], None
+        assert len(lines) == 2 and lines[1].startswith("hint: ")
+        return lines[0], lines[1]
+
+    return run
+
+
+@pytest.fixture
+def translate_fails(fails, stand_ins):
+    """Run a ``translate`` that must fail, with the pair of stand-ins."""
+
+    def run(name, *arguments, budget="1", **options):
+        command = ["translate", name, *stand_ins.options(), "--budget", budget, *arguments]
+        return fails(*command, **options)
+
+    return run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from made_up import SOURCES, write_card, write_tsv
+from made_up import SOURCES, rows_of, write_card, write_tsv
 
 from routelmt_cli.run.folder import RunFolder, beside
 from routelmt_cli.translators.stand_in import StandInTranslator
@@ -33,13 +33,6 @@ def folder(shell):
 def output(shell):
     """Name the output."""
     return shell.folder / "out.tsv"
-
-
-def rows_of(path):
-    """Return the rows of a TSV as dictionaries."""
-    header, *lines = path.read_text("utf-8").splitlines()
-    names = header.split("\t")
-    return [dict(zip(names, line.split("\t"), strict=True)) for line in lines]
 
 
 def test_a_run_keeps_order_and_stays_within_its_budget(

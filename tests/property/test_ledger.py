@@ -205,14 +205,14 @@ class Bench:
                 extra = tier.prefix_tokens_per_request
                 assert spend == tier.model.card.price.request(prompt + extra, output)
                 assert spend <= tier.worst_nanousd[item]
-            prefix = tier.prefix_nanousd if journal.prefix_charged(tier.name) else 0
+            prefix = tier.prefix_nanousd if journal.has_waves(tier.name) else 0
             assert journal.spend_nanousd(tier.name) == sum(row[-1] for row in mine) + prefix
 
     def check_nothing_more_fits(self, tier, order, budget):
         journal = self.journal
         assert journal.outstanding_nanousd(tier.name) == 0
         unspent = budget - journal.spend_nanousd() - journal.outstanding_nanousd()
-        due = 0 if journal.prefix_charged(tier.name) else tier.prefix_nanousd
+        due = 0 if journal.has_waves(tier.name) else tier.prefix_nanousd
         left = order[~journal.bought(tier.name, self.segments.items)[order]]
         assert not len(left) or unspent < int(tier.worst_nanousd[left].min()) + due
 
@@ -372,7 +372,7 @@ def test_a_wave_is_reserved_only_where_it_fits(worst, budget):
 def test_the_prefix_counts_against_the_budget_once(journal):
     with pytest.raises(ValueError, match="does not fit"):
         reserve(journal, [0], [60], prefix_nanousd=41)
-    assert not journal.prefix_charged("large")
+    assert not journal.has_waves("large")
     wave = reserve(journal, [0], [60], prefix_nanousd=40)
     assert (journal.spend_nanousd(), journal.outstanding_nanousd()) == (40, 60)
     journal.settle(wave, [hypothesis_of(0, 10)])
