@@ -183,7 +183,10 @@ def compare(outcome: Outcome) -> dict[str, Any]:
 
 def show(result: dict[str, Any], console: Console) -> None:
     """Print the scores for people."""
-    console.note(f"\ncorpus chrF++, each at a large-model spend of {_usd(result, 'large')}")
+    console.note(
+        f"\ncorpus chrF++; the router spent {_usd(result, 'large')} on the large model, "
+        "rules and oracle spend the same"
+    )
     for name, value in result["chrf"].items():
         console.note(f"  {name:<15} {value:6.2f}")
     console.note(
