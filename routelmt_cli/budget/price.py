@@ -48,11 +48,6 @@ class Price:
                 raise ValueError(f"{name} cannot be negative: {price}")
             object.__setattr__(self, name, price)
 
-    @property
-    def is_free(self) -> bool:
-        """Whether no request can cost anything."""
-        return not (self.input_nanousd_per_million_tokens or self.output_nanousd_per_million_tokens)
-
     def request(self, prompt_tokens: int, output_tokens: int) -> int:
         """Price one request.
 

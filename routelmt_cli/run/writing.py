@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
+from routelmt_cli.budget.money import usd_decimal
 from routelmt_cli.corpus.added import AddedColumn, ColumnType, Values
 from routelmt_cli.corpus.segments import Corpus
 from routelmt_cli.corpus.writer import open_writer
@@ -19,7 +19,6 @@ from routelmt_cli.run.segments import Segments
 from routelmt_cli.run.tiers import LARGE, SMALL
 
 NO_TIER = "none"
-_NOTHING = Decimal(0).scaleb(-9)
 _ALWAYS = (AddedColumn("translation"), AddedColumn("tier"))
 _EXPLAINED = (
     AddedColumn("predicted_gain", ColumnType.FLOAT),
@@ -83,9 +82,7 @@ def _explanations(
     rows = items.tolist()
     return {
         "predicted_gain": [float(gain[item]) if item >= 0 else None for item in rows],
-        "cost_usd": [
-            Decimal(int(cost[item])).scaleb(-9) if item >= 0 else _NOTHING for item in rows
-        ],
+        "cost_usd": [usd_decimal(int(cost[item]) if item >= 0 else 0) for item in rows],
         "reason": [
             choice.reason(item, float(gain[item])) if item >= 0 else "empty" for item in rows
         ],

@@ -24,8 +24,8 @@ def test_rounding_is_up_and_once():
 
 
 def test_free_is_only_what_never_costs():
-    assert Price(0, 0).is_free
-    assert not Price(0, 1).is_free
+    assert Price(0, 0).request(10**9, 10**9) == 0
+    assert Price(0, 1).request(0, 1) == 1
     assert Price(0, 0).requests([10, 20], 5).tolist() == [0, 0]
 
 
