@@ -31,7 +31,7 @@ from routelmt_cli.run.planning import RunPlan
 from routelmt_cli.run.prediction import predict
 from routelmt_cli.run.progress import Progress
 from routelmt_cli.run.segments import Segments, scan
-from routelmt_cli.run.setup import find_pair_and_router, identity
+from routelmt_cli.run.setup import find_pair_and_router, translate_identity
 from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
 
 _DRAFT_TOKENS_PER_SOURCE_TOKEN = 1.0  # where the router does not know better
@@ -128,13 +128,7 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
     with open_input(options.corpus, added) as source, tempfile.TemporaryDirectory() as scratch:
         pair, router = find_pair_and_router(options, progress)
         path = output.output_path(options, pair.target_language)
-        begun_with = identity(
-            source,
-            pair,
-            deterministic=options.pair.deterministic,
-            router=router.fingerprint,
-            **{"weight rule (--weight)": options.weight},
-        )
+        begun_with = translate_identity(source, pair, router, options)
         segments = scan(source.corpus, Path(scratch) / "sources.arrow")
         small = open_tier(SMALL, pair.small, segments, source.name)
         large = open_tier(LARGE, pair.large, segments, source.name)

@@ -31,7 +31,7 @@ from routelmt_cli.run.prediction import predict
 from routelmt_cli.run.progress import Progress, Silent
 from routelmt_cli.run.report import Report, make_report
 from routelmt_cli.run.segments import Segments, scan
-from routelmt_cli.run.setup import Pair, find_pair_and_router, identity
+from routelmt_cli.run.setup import Pair, find_pair_and_router, translate_identity
 from routelmt_cli.run.spending import Spender
 from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
 
@@ -78,13 +78,7 @@ def translate(options: TranslateOptions, progress: Progress | None = None) -> Re
     with open_input(options.corpus, added) as source:
         pair, router = find_pair_and_router(options, progress)
         path = output.output_path(options, pair.target_language)
-        begun_with = identity(
-            source,
-            pair,
-            deterministic=options.pair.deterministic,
-            router=router.fingerprint,
-            **{"weight rule (--weight)": options.weight},
-        )
+        begun_with = translate_identity(source, pair, router, options)
         folder_path = run_folder.in_cache(begun_with) if path is None else run_folder.beside(path)
 
         def check_output(records: Sequence[OutputRecord]) -> None:

@@ -137,6 +137,19 @@ def identity(
     }
 
 
+def translate_identity(
+    source: CorpusInput, pair: Pair, router: Router, options: TranslateOptions
+) -> dict[str, Any]:
+    """Return the identity of a ``translate``."""
+    return identity(
+        source,
+        pair,
+        deterministic=options.pair.deterministic,
+        router=router.fingerprint,
+        **{"weight rule (--weight)": options.weight},
+    )
+
+
 def _price(card: ModelCard) -> list[int | str]:
     price = card.price
     return [

