@@ -174,11 +174,11 @@ def sources(stand_ins):
     return [line.split("\t")[1] for line in lines]
 
 
-def test_ten_kills_at_random_moments(bench, sources):
+def test_twenty_kills_at_random_moments(bench, sources):
     luck = random.Random(11)
     # Most of them after the imports, where something happens.
-    moments = [luck.uniform(0, bench.begun_after) for _ in range(2)]
-    moments += [luck.uniform(bench.begun_after, 0.98 * bench.seconds) for _ in range(8)]
+    moments = [luck.uniform(0, bench.begun_after) for _ in range(3)]
+    moments += [luck.uniform(bench.begun_after, 0.98 * bench.seconds) for _ in range(17)]
 
     def trial(number):
         run = bench.make(f"random-{number}")
@@ -193,7 +193,7 @@ def test_ten_kills_at_random_moments(bench, sources):
 
     with ThreadPoolExecutor(TOGETHER) as pool:
         killed = list(pool.map(trial, range(len(moments))))
-    assert sum(killed) >= len(moments) - 3  # the others were a little faster than the first
+    assert sum(killed) >= len(moments) - 6  # the others were a little faster than the first
 
 
 STATES = {
