@@ -103,7 +103,8 @@ def refuse_other_run(
     Raises
     ------
     UsageError
-        Naming what changed, or that the budget shrank.
+        Naming what changed, or that more is committed already than a smaller budget allows. A
+        budget that was raised by mistake can be lowered again as long as it holds.
     """
     known = folder.describe()
     if known is None:
@@ -114,12 +115,15 @@ def refuse_other_run(
             )
         return
     run_folder.refuse_changes(folder, known, begun_with)
-    before = known["budget_nanousd"]
-    if before is not None and budget_nanousd is not None and budget_nanousd < before:
+    if budget_nanousd is None or not folder.journal.exists():
+        return
+    with Journal(folder.journal) as journal:
+        committed = journal.spend_nanousd() + journal.outstanding_nanousd()
+    if committed > budget_nanousd:
         raise UsageError(
-            f"{folder.path}: this run was begun with a budget of {format_usd(before)}; "
-            "a smaller one cannot be applied to it",
-            hint="keep the budget or raise it; --restart begins anew (and pays again)",
+            f"{folder.path}: this run has already spent or reserved {format_usd(committed)}, "
+            f"more than the budget of {format_usd(budget_nanousd)}",
+            hint="keep its budget or raise it; --restart begins anew (and pays again)",
         )
 
 

@@ -106,6 +106,7 @@ def translate(options: TranslateOptions, progress: Progress | None = None) -> Re
                 check_before=check_budget,
                 check_output=check_output,
             ) as journal:
+                refuse_small_budget(small, options.budget_nanousd, journal)
                 run = _Run(
                     source, pair, router, segments, small, large, journal, options, progress, clock
                 )
@@ -153,24 +154,41 @@ def _translate(run: _Run, folder: RunFolder, path: Path | None) -> Report:
     return report
 
 
-def refuse_small_budget(small: Tier, budget_nanousd: int) -> None:
-    """Refuse a new run whose budget might not cover the drafts.
+def refuse_small_budget(small: Tier, budget_nanousd: int, journal: Journal | None = None) -> None:
+    """Refuse a budget that might not cover the drafts.
 
     The worst case is what counts: every draft that runs to its cap. So a run that begins to
-    draft can always finish drafting, and is not asked again.
+    draft can always finish drafting, unless its budget is lowered, which this refuses.
+
+    Parameters
+    ----------
+    small
+        The tier that drafts.
+    budget_nanousd
+        The budget.
+    journal
+        Of a run that is continued; None for a new one.
 
     Raises
     ------
     BudgetError
         With the budget that would do.
     """
-    needed = sum(small.worst_nanousd.tolist())
-    needed += small.prefix_nanousd if needed else 0
+    waiting, committed, begun = np.ones(len(small.worst_nanousd), np.bool_), 0, False
+    if journal is not None:
+        waiting = ~journal.sent(SMALL, len(waiting))
+        committed = journal.spend_nanousd() + journal.outstanding_nanousd()
+        begun = journal.has_waves(SMALL)
+    if not waiting.any():
+        return
+    needed = committed + sum(small.worst_nanousd[waiting].tolist())
+    needed += 0 if begun else small.prefix_nanousd
     if needed > budget_nanousd:
+        spent = f"{format_usd(committed)} spent so far" if committed else "nothing has been spent"
         raise BudgetError(
             f"drafting with '{small.model.card.name}' may cost up to {format_usd(needed)}, "
             f"the budget is {format_usd(budget_nanousd)}",
-            hint=f"give --budget {format_usd(needed)[1:]} or more; nothing has been spent",
+            hint=f"give --budget {format_usd(needed)[1:]} or more; {spent}",
         )
 
 

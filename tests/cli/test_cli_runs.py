@@ -187,7 +187,7 @@ def test_restart_does_not_forget_what_it_may_not_replace(translate, folder, outp
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["--budget", "0.003"], "a budget of $0.004; a smaller one"),
+        (["--budget", "0.003"], "more than the budget of $0.003"),
         ([*BUDGET, "--weight", "segment"], "another weight rule (--weight)"),
         ([*BUDGET, "--deterministic"], "another decoding mode (--deterministic)"),
         ([*BUDGET, "--source-column", "reference"], "another input layout"),

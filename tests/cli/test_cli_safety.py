@@ -94,3 +94,23 @@ def test_a_dry_run_in_a_half_drafted_run_counts_what_is_spent(shell, stand_ins, 
     assert "spent already" in answer
     shutil.rmtree(shell.folder / "out.tsv.routelmt")
     assert "spent already" not in shell.run(*command, "--dry-run").stdout.decode()
+
+
+def test_a_budget_may_be_lowered_while_it_holds(shell, finished, read_ledger):
+    command, folder = finished
+    before = read_ledger(folder)
+    assert before.spend < 3_000_000
+    assert shell.run(*command, "--budget", f"{before.spend / 1e9:.9f}").code == 0
+    assert read_ledger(folder) == before
+
+
+def test_a_lowered_budget_still_covers_the_drafts(shell, stand_ins, corpus, read_ledger):
+    write_card(shell.folder / "small.toml", "small", die_on="engine")
+    command = ["translate", "in.tsv", *stand_ins.options(), "--small", "small.toml"]
+    command += ["--force-router", "-o", "out.tsv"]
+    assert shell.run(*command, "--budget", "0.004").code == 4
+    folder = shell.folder / "out.tsv.routelmt"
+    before = read_ledger(folder)
+    result = shell.run(*command, "--budget", "0.0005")
+    assert result.code in (2, 3)
+    assert read_ledger(folder) == before
