@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from routelmt_cli.run.options import DEFAULT_LARGE, DEFAULT_SMALL, CorpusOptions, PairOptions
+from routelmt_cli.run.options import CorpusOptions, PairOptions
 
 Input = Annotated[
     str, typer.Argument(metavar="IN", help="TSV, parquet, JSONL or plain text; - is stdin.")
@@ -55,8 +55,6 @@ Verbose = Annotated[
         help="Say more; -vv adds llama.cpp's log.",
     ),
 ]
-
-DEFAULTS = (DEFAULT_SMALL, DEFAULT_LARGE)
 
 
 def input_path(name: str) -> Path | None:

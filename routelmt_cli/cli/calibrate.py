@@ -9,6 +9,7 @@ import typer
 
 from routelmt_cli.cli import arguments
 from routelmt_cli.errors import ExitCode
+from routelmt_cli.run.options import DEFAULT_LARGE, DEFAULT_SMALL
 
 
 def calibrate(
@@ -21,8 +22,8 @@ def calibrate(
     ] = "reference",
     from_language: arguments.From = None,
     to_language: arguments.To = None,
-    small: arguments.Small = arguments.DEFAULTS[0],
-    large: arguments.Large = arguments.DEFAULTS[1],
+    small: arguments.Small = DEFAULT_SMALL,
+    large: arguments.Large = DEFAULT_LARGE,
     budget: Annotated[
         str | None, typer.Option(metavar="USD", help="Limit of all spending; none by default.")
     ] = None,

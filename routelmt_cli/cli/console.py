@@ -1,4 +1,4 @@
-"""What the user sees on stderr: progress on a terminal, notes, closing tables."""
+"""What the user sees: answers on stdout; progress, notes and the closing table on stderr."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from routelmt_cli.budget.money import format_usd
-from routelmt_cli.cli.streams import discard
+from routelmt_cli.run.streams import discard
 
 if TYPE_CHECKING:
     from routelmt_cli.run.calibration import CalibrationResult
@@ -44,7 +44,7 @@ class _Rate(ProgressColumn):
 
 
 class Console:
-    """A watcher of a run that writes to stderr; a context manager.
+    """A watcher of a run, and who answers for it; a context manager.
 
     Parameters
     ----------
@@ -133,7 +133,10 @@ class Console:
 
     def show_estimate(self, estimate: Estimate) -> None:
         """Print what a dry run found."""
-        self._answer.print(_facts(estimate.rows()))
+        table = _plain_table(("", ""), numeric=(1,), show_header=False)
+        for row in estimate.rows():
+            table.add_row(*row)
+        self._answer.print(table)
         for line in estimate.remarks():
             self.note(line)
 
@@ -151,17 +154,10 @@ class Console:
         self.note(f"spent {format_usd(result.spend_nanousd)}; wrote {path}")
 
 
-def _plain_table(header: Sequence[str], numeric: Sequence[int]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+def _plain_table(
+    header: Sequence[str], numeric: Sequence[int], *, show_header: bool = True
+) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=show_header)
     for index, name in enumerate(header):
         table.add_column(name, justify="right" if index in numeric else "left", no_wrap=True)
-    return table
-
-
-def _facts(rows: Sequence[tuple[str, str]]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
-    for name, value in rows:
-        table.add_row(name, value)
     return table

@@ -12,9 +12,9 @@ import typer
 import routelmt_cli
 from routelmt_cli.cli.calibrate import calibrate
 from routelmt_cli.cli.models import models
-from routelmt_cli.cli.streams import discard
 from routelmt_cli.cli.translate import translate
 from routelmt_cli.errors import ExitCode, RoutelmtError
+from routelmt_cli.run.streams import discard
 from routelmt_cli.translators.openmp import share_the_processor
 
 app = typer.Typer(

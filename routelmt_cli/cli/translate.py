@@ -10,6 +10,7 @@ import typer
 
 from routelmt_cli.cli import arguments
 from routelmt_cli.errors import ExitCode
+from routelmt_cli.run.options import DEFAULT_LARGE, DEFAULT_SMALL
 
 
 class Weight(str, Enum):
@@ -30,8 +31,8 @@ def translate(
     ] = None,
     from_language: arguments.From = None,
     to_language: arguments.To = None,
-    small: arguments.Small = arguments.DEFAULTS[0],
-    large: arguments.Large = arguments.DEFAULTS[1],
+    small: arguments.Small = DEFAULT_SMALL,
+    large: arguments.Large = DEFAULT_LARGE,
     router: Annotated[
         Path | None,
         typer.Option(metavar="BUNDLE", help="Router bundle; the pair's shipped one by default."),

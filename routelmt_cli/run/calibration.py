@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ from routelmt_cli.run.prediction import draft_table
 from routelmt_cli.run.progress import Progress, Silent
 from routelmt_cli.run.segments import Segments, scan
 from routelmt_cli.run.setup import Pair, find_pair, identity
-from routelmt_cli.run.spending import Spender
+from routelmt_cli.run.spending import Spender, needed_nanousd
 from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
 from routelmt_cli.translators.models import Model
 
@@ -81,16 +82,12 @@ def calibrate(options: CalibrateOptions, progress: Progress | None = None) -> Ca
             segments = scan(source.corpus, folder.sources)
             corpus = _read(options, source, pair, segments)
 
-            def check_budget(new: bool) -> None:
-                if new:
-                    _refuse_small_budget(options.budget_nanousd, corpus, None)
-
             with open_journal(
                 folder,
                 begun_with,
                 options.budget_nanousd,
                 restart=options.restart,
-                check_before=check_budget,
+                check_before=partial(_refuse_small_budget, options.budget_nanousd, corpus),
             ) as journal:
                 calibration = _calibrate(options, pair, corpus, journal, progress)
                 save_bundle(calibration.router, options.output, overwrite=options.overwrite)
@@ -149,7 +146,6 @@ def _read(
 def _calibrate(
     options: CalibrateOptions, pair: Pair, corpus: _Corpus, journal: Journal, progress: Progress
 ) -> Calibration:
-    _refuse_small_budget(options.budget_nanousd, corpus, journal)
     spender = Spender(
         journal,
         corpus.segments,
@@ -177,16 +173,9 @@ def _refuse_small_budget(
     """Refuse a budget that the worst cases exceed; without a journal everything is to be bought."""
     if budget_nanousd is None:
         return
-    items, needed = corpus.usable, 0
-    if journal is not None:
-        needed += journal.spend_nanousd() + journal.outstanding_nanousd()
+    needed = 0 if journal is None else journal.committed_nanousd()
     for tier in (corpus.small, corpus.large):
-        sent = np.zeros(corpus.segments.items, np.bool_)
-        if journal is not None:
-            sent = journal.sent(tier.name, corpus.segments.items)
-        needed += sum(tier.worst_nanousd[items[~sent[items]]].tolist())
-        if journal is None or not journal.has_waves(tier.name):
-            needed += tier.prefix_nanousd
+        needed += needed_nanousd(journal, tier, corpus.usable)
     if needed > budget_nanousd:
         raise BudgetError(
             f"calibrating on {len(corpus.usable)} segments may cost up to {format_usd(needed)}, "

@@ -37,7 +37,7 @@ def open_journal(
     budget_nanousd: int | None,
     *,
     restart: bool,
-    check_before: Callable[[bool], None] = _allow,
+    check_before: Callable[[Journal | None], None] = _allow,
     check_output: Callable[[Sequence[OutputRecord]], None] = _allow,
 ) -> Iterator[Journal]:
     """Open the journal of a new run, or of one that may be continued.
@@ -53,8 +53,8 @@ def open_journal(
     restart
         Forget what the folder holds.
     check_before
-        Told whether the run is a new one; raises where it cannot be done. Called before anything
-        is forgotten or written.
+        Given the journal of a run that is continued, None for a new one; raises where it cannot
+        be done. Called before anything is forgotten or written.
     check_output
         Told what the run knows of the outputs that it wrote; raises where an existing file must
         not be replaced.
@@ -62,22 +62,26 @@ def open_journal(
     Raises
     ------
     UsageError
-        Where the run was begun with something else or with a larger budget, or its files are
-        damaged.
+        Where the run was begun with something else, more is committed than the budget allows, or
+        its files are damaged.
     """
     records = output_records(folder, tolerant=restart)
     check_output(records)
     new = restart or not anything_sent(folder)
-    check_before(new)
     if new:
+        check_before(None)
         folder.clear()
-    refuse_other_run(folder, begun_with, budget_nanousd)
-    # Before the journal exists, so that a journal always has its description.
-    folder.write_description(begun_with, budget_nanousd)
+        # Before the journal exists, so that a journal always has its description.
+        folder.write_description(begun_with, budget_nanousd)
+    else:
+        refuse_other_run(folder, begun_with, budget_nanousd)
     with Journal(folder.journal) as journal:
-        if records:
-            journal.set_meta({OUTPUT_RECORDS: records})
         journal.audit()
+        if new and records:
+            journal.set_meta({OUTPUT_RECORDS: records})
+        if not new:
+            check_before(journal)
+            folder.write_description(begun_with, budget_nanousd)
         yield journal
 
 
@@ -118,7 +122,7 @@ def refuse_other_run(
     if budget_nanousd is None or not folder.journal.exists():
         return
     with Journal(folder.journal) as journal:
-        committed = journal.spend_nanousd() + journal.outstanding_nanousd()
+        committed = journal.committed_nanousd()
     if committed > budget_nanousd:
         raise UsageError(
             f"{folder.path}: this run has already spent or reserved {format_usd(committed)}, "

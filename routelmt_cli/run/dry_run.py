@@ -32,6 +32,7 @@ from routelmt_cli.run.prediction import predict
 from routelmt_cli.run.progress import Progress
 from routelmt_cli.run.segments import Segments, scan
 from routelmt_cli.run.setup import find_pair_and_router, translate_identity
+from routelmt_cli.run.spending import left_nanousd
 from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
 
 _DRAFT_TOKENS_PER_SOURCE_TOKEN = 1.0  # where the router does not know better
@@ -194,8 +195,6 @@ def _plan(
 def _what_remains(plan: RunPlan, journal: Journal, large: Tier, budget_nanousd: int) -> RunPlan:
     """Take out of a plan what was bought since, and what can no longer fit."""
     waiting = plan.chosen & ~journal.sent(LARGE, len(plan.chosen))
-    left = budget_nanousd - journal.spend_nanousd() - journal.outstanding_nanousd()
-    left -= 0 if journal.has_waves(LARGE) else large.prefix_nanousd
-    waiting &= large.worst_nanousd <= left
+    waiting &= large.worst_nanousd <= left_nanousd(journal, large, budget_nanousd)
     cost = int(plan.prediction.cost_nanousd[waiting].sum())
     return dataclasses.replace(plan, chosen=waiting, facts={**plan.facts, "cost_nanousd": cost})

@@ -166,7 +166,7 @@ class Journal:
             ).fetchone()[0]
             prefix = prefix_nanousd if number == 0 else 0
             total = sum(worst_nanousd.tolist())  # exact, where 64 bits might not be
-            committed = self.spend_nanousd() + self.outstanding_nanousd()
+            committed = self.committed_nanousd()
             if committed + prefix + total > budget_nanousd:
                 raise ValueError(
                     f"a wave of {total + prefix} nanodollars does not fit: {committed} of "
@@ -229,6 +229,10 @@ class Journal:
     def outstanding_nanousd(self, tier: str | None = None) -> int:
         """Return what is reserved and not settled, in one tier or in all."""
         return self._total("outstanding_nanousd", tier)
+
+    def committed_nanousd(self) -> int:
+        """Return what is settled or reserved: what of a budget is no longer free."""
+        return self.spend_nanousd() + self.outstanding_nanousd()
 
     def _total(self, column: str, tier: str | None) -> int:
         row = self._db.execute(

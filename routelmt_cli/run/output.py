@@ -18,6 +18,7 @@ from routelmt_cli.errors import MidRunError, UsageError
 from routelmt_cli.run.continuing import OUTPUT_RECORDS, OutputRecord
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.options import TranslateOptions
+from routelmt_cli.run.streams import discard
 from routelmt_cli.translators.checksum import file_sha256
 
 
@@ -120,5 +121,4 @@ def write_stdout(write: Callable[[BinaryIO], None]) -> None:
         write(sys.stdout.buffer)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        # What is still buffered must not raise again when the interpreter closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard(sys.stdout)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -32,7 +33,7 @@ from routelmt_cli.run.progress import Progress, Silent
 from routelmt_cli.run.report import Report, make_report
 from routelmt_cli.run.segments import Segments, scan
 from routelmt_cli.run.setup import Pair, find_pair_and_router, translate_identity
-from routelmt_cli.run.spending import Spender
+from routelmt_cli.run.spending import Spender, needed_nanousd
 from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
 
 
@@ -94,19 +95,14 @@ def translate(options: TranslateOptions, progress: Progress | None = None) -> Re
                 small = open_tier(SMALL, pair.small, segments, source.name)
                 large = open_tier(LARGE, pair.large, segments, source.name)
 
-            def check_budget(new: bool) -> None:
-                if new:
-                    refuse_small_budget(small, options.budget_nanousd)
-
             with open_journal(
                 folder,
                 begun_with,
                 options.budget_nanousd,
                 restart=options.restart,
-                check_before=check_budget,
+                check_before=partial(refuse_small_budget, small, options.budget_nanousd),
                 check_output=check_output,
             ) as journal:
-                refuse_small_budget(small, options.budget_nanousd, journal)
                 run = _Run(
                     source, pair, router, segments, small, large, journal, options, progress, clock
                 )
@@ -174,15 +170,8 @@ def refuse_small_budget(small: Tier, budget_nanousd: int, journal: Journal | Non
     BudgetError
         With the budget that would do.
     """
-    waiting, committed, begun = np.ones(len(small.worst_nanousd), np.bool_), 0, False
-    if journal is not None:
-        waiting = ~journal.sent(SMALL, len(waiting))
-        committed = journal.spend_nanousd() + journal.outstanding_nanousd()
-        begun = journal.has_waves(SMALL)
-    if not waiting.any():
-        return
-    needed = committed + sum(small.worst_nanousd[waiting].tolist())
-    needed += 0 if begun else small.prefix_nanousd
+    committed = 0 if journal is None else journal.committed_nanousd()
+    needed = committed + needed_nanousd(journal, small, np.arange(len(small.worst_nanousd)))
     if needed > budget_nanousd:
         spent = f"{format_usd(committed)} spent so far" if committed else "nothing has been spent"
         raise BudgetError(

@@ -23,6 +23,7 @@ from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.options import WeightRule
 from routelmt_cli.run.prediction import Prediction
 from routelmt_cli.run.segments import Segments
+from routelmt_cli.run.spending import left_nanousd
 from routelmt_cli.run.tiers import LARGE, Tier
 
 _FACTS = b"routelmt"
@@ -74,12 +75,10 @@ def solve(
     large model's prompt prefix.
     """
     sent = journal.sent(LARGE, len(weight))
-    committed = journal.spend_nanousd() + journal.outstanding_nanousd()
-    prefix = 0 if journal.has_waves(LARGE) else large.prefix_nanousd
     plan = knapsack.solve(
         np.where(sent, 0.0, prediction.gain * weight),
         prediction.cost_nanousd,
-        max(0, budget_nanousd - committed - prefix),
+        max(0, left_nanousd(journal, large, budget_nanousd)),
     )
     facts = {
         "budget_nanousd": budget_nanousd,

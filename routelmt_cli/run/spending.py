@@ -104,10 +104,7 @@ class Spender:
                 rest = rest[fitting:]
 
     def _left(self, tier: Tier) -> int:
-        """Return what a new wave of a tier may cost, its prompt prefix put aside."""
-        committed = self._journal.spend_nanousd() + self._journal.outstanding_nanousd()
-        prefix = 0 if self._journal.has_waves(tier.name) else tier.prefix_nanousd
-        return self._budget - committed - prefix
+        return left_nanousd(self._journal, tier, self._budget)
 
     def _reserve(self, tier: Tier, items: npt.NDArray[np.int64]) -> Wave:
         # Longest first: sequences that run together end together, and the tail is short.
@@ -131,6 +128,32 @@ class Spender:
             self._journal.settle(wave, [_hypothesis(tier, outcome) for outcome in commit])
             done = sum(int(self._segments.repeats[outcome.item]) for outcome in commit)
             self._progress.advance(done, self._journal.spend_nanousd())
+
+
+def left_nanousd(journal: Journal, tier: Tier, budget_nanousd: int) -> int:
+    """Return what a new wave of a tier may cost, its prompt prefix put aside."""
+    prefix = 0 if journal.has_waves(tier.name) else tier.prefix_nanousd
+    return budget_nanousd - journal.committed_nanousd() - prefix
+
+
+def needed_nanousd(journal: Journal | None, tier: Tier, items: npt.NDArray[np.int64]) -> int:
+    """Return what buying all of some items can still cost at most, the prompt prefix included.
+
+    Parameters
+    ----------
+    journal
+        What is sent or charged already; None where nothing is.
+    tier, items
+        What is to be bought.
+    """
+    sent = np.zeros(len(tier.worst_nanousd), np.bool_)
+    if journal is not None:
+        sent = journal.sent(tier.name, len(sent))
+    waiting = items[~sent[items]]
+    begun = not len(waiting) or (journal is not None and journal.has_waves(tier.name))
+    # Python's integers: the sum can exceed 64 bits.
+    worst = sum(map(int, tier.worst_nanousd[waiting].tolist()))
+    return worst + (0 if begun else tier.prefix_nanousd)
 
 
 def _longest_prefix(worst_nanousd: npt.NDArray[np.int64], left_nanousd: int) -> int:
