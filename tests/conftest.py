@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ from made_up import write_card, write_tsv
 
 import routelmt_cli
 from routelmt_cli.cli import main as command
+from routelmt_cli.gain.calibration import CalibrationOptions
+from routelmt_cli.run import calibration_training
 from routelmt_cli.run.calibration import calibrate
 from routelmt_cli.run.options import CalibrateOptions, CorpusOptions, PairOptions
 
@@ -35,6 +39,21 @@ class StandIns:
         return ["--small", self.small, "--large", self.large, "--router", self.router]
 
 
+@contextmanager
+def _little_training():
+    little = partial(CalibrationOptions, seeds=1, search_trials=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calibration_training, "CalibrationOptions", little)
+        yield
+
+
+@pytest.fixture
+def little_training():
+    """Let a ``calibrate`` in this process train as little as it can."""
+    with _little_training():
+        yield
+
+
 @pytest.fixture(scope="session")
 def stand_ins(tmp_path_factory):
     """Write two cards and a corpus, and calibrate a router on them as ``calibrate`` does."""
@@ -43,13 +62,14 @@ def stand_ins(tmp_path_factory):
     large = write_card(folder / "large.toml", "large")
     corpus = write_tsv(folder / "corpus.tsv")
     router = folder / "en-de.router"
-    calibrate(
-        CalibrateOptions(
-            corpus=CorpusOptions(corpus),
-            pair=PairOptions("en", "de", str(small), str(large)),
-            output=router,
-        )
+    options = CalibrateOptions(
+        corpus=CorpusOptions(corpus),
+        pair=PairOptions("en", "de", str(small), str(large)),
+        output=router,
+        folds=3,
     )
+    with _little_training():
+        calibrate(options)
     return StandIns(small, large, router, corpus)
 
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from routelmt_cli.errors import UsageError
 from routelmt_cli.run.options import CorpusOptions, PairOptions
 
 Input = Annotated[
     str, typer.Argument(metavar="IN", help="TSV, parquet, JSONL or plain text; - is stdin.")
+]
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="IN",
+        help="TSV, parquet, JSONL or plain text; - is stdin. Several only with --draft-column.",
+    ),
 ]
 From = Annotated[
     str | None, typer.Option("--from", metavar="CODE", help="Source language, such as es.")
@@ -33,6 +42,40 @@ Format = Annotated[
 SourceColumn = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Column of the sources; a number with --no-header."),
+]
+ReferenceColumn = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Column of the references.", show_default="reference"),
+]
+DraftColumn = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Column of drafts that were made elsewhere.")
+]
+RetranslationColumn = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Column of the large model's translations.")
+]
+DraftScore = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Column of the drafts' scores, instead of a metric."),
+]
+RetranslationScore = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Column of the retranslations' scores.")
+]
+DocumentColumn = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Column that names each row's document."),
+]
+LanguageColumn = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Column of language pairs (de-en), or of --from (de)."),
+]
+MetricSpec = Annotated[
+    str | None,
+    typer.Option(
+        "--metric",
+        metavar="METRIC",
+        help="chrf (chrF++), bleu, ter (100 - TER), comet:CHECKPOINT, cometkiwi:CHECKPOINT.",
+        show_default="chrf",
+    ),
 ]
 NoHeader = Annotated[bool, typer.Option("--no-header", help="The TSV has no header line.")]
 Deterministic = Annotated[
@@ -67,6 +110,41 @@ def corpus_options(
 ) -> CorpusOptions:
     """Gather what says how a corpus is read."""
     return CorpusOptions(input_path(name), format_name, source_column, not no_header)
+
+
+def corpora_options(
+    names: Sequence[str], format_name: str | None, source_column: str | None, no_header: bool
+) -> list[CorpusOptions]:
+    """Gather what says how several corpora are read, all in the same way.
+
+    Raises
+    ------
+    UsageError
+        A corpus is named twice.
+    """
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            raise UsageError(f"{name} is named twice", hint="name every corpus once")
+    return [corpus_options(name, format_name, source_column, no_header=no_header) for name in names]
+
+
+def one_for_each(values: Sequence[str] | None, option: str, corpora: int) -> list[str | None]:
+    """Spread a repeatable option over the corpora: none, one for all, or one for each.
+
+    Raises
+    ------
+    UsageError
+        There is another number of values.
+    """
+    given: list[str | None] = [*values] if values else [None]
+    if len(given) == 1:
+        return given * corpora
+    if len(given) != corpora:
+        raise UsageError(
+            f"{option} is given {len(given)} times for {corpora} corpora",
+            hint=f"give {option} once, or once for each corpus in their order",
+        )
+    return given
 
 
 def pair_options(

@@ -125,6 +125,16 @@ class Console:
             f"predicted gain {report.predicted_gain:+.2f} {report.metric.split('|')[0]} over all "
             f"drafts; knapsack within {report.knapsack_gap:.2%} of the optimum"
         )
+        if report.expected_severe_share is not None and report.severe_gain is not None:
+            self.note(
+                f"severe regressions ({report.severe_gain:g} points or worse) expected among the "
+                f"retranslations: {report.expected_severe_share:.1%}"
+            )
+        if report.guard is not None:
+            self.note(
+                f"guard: severe regressions in at most {report.guard['alpha']:.0%} of the "
+                f"retranslations expected, with {report.guard['confidence']:.0%} confidence"
+            )
         if kept:
             reasons = ", ".join(f"{name} {count:,}" for name, count in report.kept_drafts.items())
             self.note(f"retranslations not used: {kept:,} ({reasons})")

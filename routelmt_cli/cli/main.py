@@ -11,6 +11,7 @@ import typer
 
 import routelmt_cli
 from routelmt_cli.cli.calibrate import calibrate
+from routelmt_cli.cli.evaluate import evaluate
 from routelmt_cli.cli.models import models
 from routelmt_cli.cli.translate import translate
 from routelmt_cli.errors import ExitCode, RoutelmtError
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.command()(translate)
 app.command()(calibrate)
+app.command()(evaluate)
 app.add_typer(models, name="models")
 
 

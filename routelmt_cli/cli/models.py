@@ -12,8 +12,8 @@ Name = Annotated[str, typer.Argument(metavar="CARD", help="A shipped card's name
 
 @models.command("list")
 def list_models() -> None:
-    """List the shipped model cards and routers."""
-    from routelmt_cli.gain.catalogue import shipped_routers
+    """List the shipped model cards, routers and the prior."""
+    from routelmt_cli.gain.catalogue import router_name, shipped_prior, shipped_routers
     from routelmt_cli.translators.catalogue import list_cards
 
     for card in list_cards():
@@ -21,9 +21,12 @@ def list_models() -> None:
     for router in shipped_routers():
         data = router.metadata
         typer.echo(
-            f"router {data.source_language}-{data.target_language}\t"
+            f"router {router_name(data)}\t"
             f"{data.small.name} + {data.large.name}\t{data.segments} segments: {data.provenance}"
         )
+    if prior := shipped_prior():
+        data = prior.metadata
+        typer.echo(f"prior\tany models\t{data.segments} segments: {data.provenance}")
 
 
 @models.command("show")

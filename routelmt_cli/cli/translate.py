@@ -46,6 +46,13 @@ def translate(
     weight: Annotated[
         Weight, typer.Option(help="Segments count by their length in tokens, or all alike.")
     ] = Weight.length,
+    guard: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Most severe regressions that may be expected among the retranslations: 0.05.",
+        ),
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Add predicted_gain, cost_usd and reason.")
     ] = False,
@@ -80,6 +87,7 @@ def translate(
         router=router,
         force_router=force_router,
         weight=weight.value,
+        guard=guard,
         explain=explain,
         overwrite=overwrite,
         restart=restart,

@@ -15,12 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from routelmt_cli.corpus.added import AddedColumn, Cell, number_text
 from routelmt_cli.corpus.columns import missing_column, refuse_duplicates, refuse_taken
 from routelmt_cli.corpus.layout import Layout
 from routelmt_cli.corpus.lines import LineBatch, LineFile, split_terminator
+from routelmt_cli.corpus.numbers import read_numbers
 from routelmt_cli.corpus.row_writer import RowWriter
 from routelmt_cli.corpus.segments import BATCH_ROWS, SourceBatch
 from routelmt_cli.errors import UsageError
@@ -94,6 +97,12 @@ class JsonlCorpus:
         """Read another key; see ``Corpus.texts``."""
         return (self._texts(batch, str(column), set()) for batch in self._file.batches(rows))
 
+    def numbers(
+        self, column: str | int, rows: int = BATCH_ROWS
+    ) -> Iterator[npt.NDArray[np.float64]]:
+        """Read a key of numbers; see ``Corpus.numbers``."""
+        return (self._numbers(batch, str(column)) for batch in self._file.batches(rows))
+
     def open_writer(self, sink: BinaryIO, added: Sequence[AddedColumn]) -> JsonlWriter:
         """Make the writer; see ``Corpus.open_writer``."""
         return JsonlWriter(sink, added, self)
@@ -126,6 +135,14 @@ class JsonlCorpus:
             texts.append(self._text(number, values, key))
         return pa.array(texts, type=pa.string())
 
+    def _numbers(self, batch: LineBatch, key: str) -> npt.NDArray[np.float64]:
+        cells = []
+        for number, line in enumerate(batch.lines, batch.first_number):
+            values = self._parse(number, line)
+            self._require(number, values, key)
+            cells.append(values[key])
+        return read_numbers(cells, self.display_name, "line", batch.first_number, key)
+
     def _parse(self, number: int, line: bytes) -> dict[str, Any]:
         where = f"{self.display_name} line {number}"
         if not line.strip():
@@ -145,11 +162,15 @@ class JsonlCorpus:
             refuse_duplicates(where, (key for key, _ in pairs))
         return values
 
-    def _text(self, number: int, values: dict[str, Any], key: str) -> str:
-        where = f"{self.display_name} line {number}"
+    def _require(self, number: int, values: dict[str, Any], key: str) -> None:
         if key not in values:
             hint = "--source-column NAME" if key == self._source_key else None
+            where = f"{self.display_name} line {number}"
             raise missing_column(where, key, tuple(values), hint=hint)
+
+    def _text(self, number: int, values: dict[str, Any], key: str) -> str:
+        self._require(number, values, key)
+        where = f"{self.display_name} line {number}"
         text = values[key]
         if text is None:
             return ""

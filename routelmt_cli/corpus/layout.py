@@ -72,6 +72,24 @@ class Layout:
     def __post_init__(self) -> None:
         object.__setattr__(self, "source_column", self._resolve_source_column())
 
+    def place(self, segment: int) -> str:
+        """Say where a segment stands in the file, as errors name it.
+
+        Parameters
+        ----------
+        segment
+            Its number, counted from 1.
+
+        Returns
+        -------
+        str
+            ``line 8`` as an editor counts; ``row 7`` in parquet, which has no lines.
+        """
+        if self.format is Format.PARQUET:
+            return f"row {segment}"
+        header = 1 if self.format is Format.TSV and self.has_header else 0
+        return f"line {segment + header}"
+
     def _resolve_source_column(self) -> str | int | None:
         column = self.source_column
         if self.format is Format.TEXT:

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -21,6 +23,7 @@ from routelmt_cli.corpus.added import AddedColumn, ColumnType, Values, take_cell
 from routelmt_cli.corpus.columns import missing_column, refuse_duplicates
 from routelmt_cli.corpus.inputs import BLOCK_BYTES, open_input
 from routelmt_cli.corpus.layout import Layout
+from routelmt_cli.corpus.numbers import holds_numbers, read_numbers
 from routelmt_cli.corpus.segments import BATCH_ROWS, SourceBatch
 from routelmt_cli.errors import UsageError
 
@@ -90,6 +93,19 @@ class ParquetCorpus:
             self._strings(batch, name, first_row) for first_row, batch in self._record_batches(rows)
         )
 
+    def numbers(
+        self, column: str | int, rows: int = BATCH_ROWS
+    ) -> Iterator[npt.NDArray[np.float64]]:
+        """Read a column of numbers; see ``Corpus.numbers``."""
+        name = str(column)
+        self._require(name)
+        kind = self.schema.field(name).type
+        if not holds_numbers(kind) and not _is_text(kind):
+            raise UsageError(f"{self.display_name} column {name!r} is {kind}, not a number")
+        return (
+            self._numbers(batch, name, first_row) for first_row, batch in self._record_batches(rows)
+        )
+
     def open_writer(self, sink: BinaryIO, added: Sequence[AddedColumn]) -> ParquetWriter:
         """Make the writer; see ``Corpus.open_writer``."""
         return ParquetWriter(sink, added, self.schema, self.compression)
@@ -127,14 +143,28 @@ class ParquetCorpus:
         codec = metadata.row_group(0).column(0).compression
         return _COMPRESSIONS.get(codec, _DEFAULT_COMPRESSION)
 
-    def _check_text(self, column: str, *, hint: str | None = None) -> None:
+    def _require(self, column: str, *, hint: str | None = None) -> None:
         if column not in self.column_names:
             raise missing_column(self.display_name, column, self.column_names, hint=hint)
+
+    def _check_text(self, column: str, *, hint: str | None = None) -> None:
+        self._require(column, hint=hint)
         kind = self.schema.field(column).type
         if not _is_text(kind):
             raise UsageError(
                 f"{self.display_name} column {column!r} is {kind}, not text", hint=hint
             )
+
+    def _numbers(
+        self, batch: pa.RecordBatch, column: str, first_row: int
+    ) -> npt.NDArray[np.float64]:
+        array = batch.column(batch.schema.get_field_index(column))
+        if _is_text(array.type):
+            cells = self._strings(batch, column, first_row).to_pylist()
+            return read_numbers(cells, self.display_name, "row", first_row + 1, column)
+        # Beyond 2**53 an integer loses its last digits: a score has no use for them.
+        numbers = array.cast(pa.float64(), safe=False)
+        return np.asarray(numbers.to_numpy(zero_copy_only=False), dtype=np.float64)
 
     def _strings(self, batch: pa.RecordBatch, column: str, first_row: int) -> pa.StringArray:
         array = batch.column(batch.schema.get_field_index(column))

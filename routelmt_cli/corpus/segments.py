@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, BinaryIO, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from routelmt_cli.corpus.added import AddedColumn, Values
@@ -121,6 +123,24 @@ class Corpus(Protocol):
         Iterator[pa.Array]
             ``pa.string()`` arrays without nulls (a missing value is ``""``), of the same lengths
             as the batches of ``batches(rows)``.
+        """
+        ...
+
+    def numbers(
+        self, column: str | int, rows: int = BATCH_ROWS
+    ) -> Iterator[npt.NDArray[np.float64]]:
+        """Read a column of numbers from the start of the file, from text cells too.
+
+        Parameters
+        ----------
+        column, rows
+            As for ``texts``.
+
+        Returns
+        -------
+        Iterator[numpy.ndarray]
+            float64 arrays, NaN where a value is missing, of the same lengths as the batches of
+            ``batches(rows)``.
         """
         ...
 

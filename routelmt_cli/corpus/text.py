@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from routelmt_cli.corpus.added import AddedColumn, Cell
@@ -59,14 +61,23 @@ class TextCorpus:
 
     def texts(self, column: str | int, rows: int = BATCH_ROWS) -> Iterator[pa.Array]:
         """Refuse: plain text has no other columns."""
-        raise UsageError(
-            f"{self.display_name} is plain text and has no column {column!r}",
-            hint="--format tsv for a file of columns",
-        )
+        raise self._no_column(column)
+
+    def numbers(
+        self, column: str | int, rows: int = BATCH_ROWS
+    ) -> Iterator[npt.NDArray[np.float64]]:
+        """Refuse: plain text has no other columns."""
+        raise self._no_column(column)
 
     def open_writer(self, sink: BinaryIO, added: Sequence[AddedColumn]) -> TextWriter:
         """Make the writer; see ``Corpus.open_writer``."""
         return TextWriter(sink, added)
+
+    def _no_column(self, column: str | int) -> UsageError:
+        return UsageError(
+            f"{self.display_name} is plain text and has no column {column!r}",
+            hint="--format tsv for a file of columns",
+        )
 
 
 class TextWriter(RowWriter):

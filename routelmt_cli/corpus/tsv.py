@@ -12,12 +12,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from routelmt_cli.corpus.added import AddedColumn, Cell, number_text
 from routelmt_cli.corpus.columns import missing_column, refuse_duplicates
 from routelmt_cli.corpus.layout import Layout, parse_column_number
 from routelmt_cli.corpus.lines import LineBatch, LineFile, one_line, split_terminator
+from routelmt_cli.corpus.numbers import read_numbers
 from routelmt_cli.corpus.row_writer import RowWriter
 from routelmt_cli.corpus.segments import BATCH_ROWS, SourceBatch
 from routelmt_cli.errors import UsageError
@@ -77,6 +80,23 @@ class TsvCorpus:
         skip_lines = 0 if self._header is None else 1
         return (
             self._fields(batch, index) for batch in self._file.batches(rows, skip_lines=skip_lines)
+        )
+
+    def numbers(
+        self, column: str | int, rows: int = BATCH_ROWS
+    ) -> Iterator[npt.NDArray[np.float64]]:
+        """Read a column of numbers; see ``Corpus.numbers``."""
+        index = self._index_of(column)
+        skip_lines = 0 if self._header is None else 1
+        return (
+            read_numbers(
+                self._fields(batch, index).to_pylist(),
+                self.display_name,
+                "line",
+                batch.first_number,
+                column,
+            )
+            for batch in self._file.batches(rows, skip_lines=skip_lines)
         )
 
     def open_writer(self, sink: BinaryIO, added: Sequence[AddedColumn]) -> TsvWriter:

@@ -64,6 +64,59 @@ def difficulty(mean_log_probabilities: npt.ArrayLike) -> FloatArray:
     return np.where(np.isnan(means), -np.inf, -means)
 
 
+def rarity(mean_piece_log_probabilities: npt.ArrayLike) -> FloatArray:
+    """Score by how unusual a source is: the rarest first.
+
+    Parameters
+    ----------
+    mean_piece_log_probabilities
+        float (n,): the source's mean log-probability per piece under a model of usual sources,
+        NaN where there is none.
+
+    Returns
+    -------
+    numpy.ndarray of float64, (n,)
+        The negated means; NaN becomes the lowest score.
+    """
+    return difficulty(mean_piece_log_probabilities)
+
+
+def uncertainty(mean_entropies: npt.ArrayLike) -> FloatArray:
+    """Score by the small model's mean entropy while it drafted: the highest first.
+
+    Parameters
+    ----------
+    mean_entropies
+        float (n,): nats per token, NaN where there is none.
+
+    Returns
+    -------
+    numpy.ndarray of float64, (n,)
+        The entropies; NaN becomes the lowest score.
+    """
+    means = np.array(mean_entropies, dtype=np.float64)
+    return np.where(np.isnan(means), -np.inf, means)
+
+
+def oddness(length_ratios: npt.ArrayLike) -> FloatArray:
+    """Score by how far a draft's length is from what is usual in the corpus.
+
+    Parameters
+    ----------
+    length_ratios
+        float (n,): the draft's length over the source's, NaN where there is no draft.
+
+    Returns
+    -------
+    numpy.ndarray of float64, (n,)
+        Distances from the median ratio; NaN becomes the highest score, since a draft that is not
+        there is the oddest of all.
+    """
+    ratios = np.array(length_ratios, dtype=np.float64)
+    usual = float(np.nanmedian(ratios)) if np.isfinite(ratios).any() else 0.0
+    return np.where(np.isnan(ratios), np.inf, np.abs(ratios - usual))
+
+
 def oracle(gain: npt.ArrayLike, cost: npt.ArrayLike | None = None) -> FloatArray:
     """Score by true gain per cost: the best ordering that there is.
 
@@ -85,3 +138,49 @@ def oracle(gain: npt.ArrayLike, cost: npt.ArrayLike | None = None) -> FloatArray
     costs = np.asarray(cost, dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(gains == 0, 0.0, gains / costs)
+
+
+def rules(
+    source_lengths: npt.ArrayLike,
+    length_ratios: npt.ArrayLike,
+    *,
+    mean_piece_log_probabilities: npt.ArrayLike | None = None,
+    mean_log_probabilities: npt.ArrayLike | None = None,
+    mean_entropies: npt.ArrayLike | None = None,
+) -> dict[str, FloatArray]:
+    """Score by every rule that needs no router, as far as its column is known.
+
+    Parameters
+    ----------
+    source_lengths
+        (n,), in tokens or characters.
+    length_ratios
+        As for `oddness`.
+    mean_piece_log_probabilities
+        As for `rarity`; a rule is left out where its column is None or all NaN.
+    mean_log_probabilities
+        As for `difficulty`.
+    mean_entropies
+        As for `uncertainty`.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray of float64, (n,)
+        By the names that tables use. ``random`` is constant: figures are then exactly what
+        random order is expected to give.
+    """
+    longest = length(source_lengths)
+    found = {
+        "random": np.zeros(len(longest)),
+        "longest source first": longest,
+        "shortest source first": -longest,
+    }
+    for name, rule, column in (
+        ("rarest source first", rarity, mean_piece_log_probabilities),
+        ("lowest mean log-probability first", difficulty, mean_log_probabilities),
+        ("highest entropy first", uncertainty, mean_entropies),
+    ):
+        if column is not None and not np.isnan(np.asarray(column, dtype=np.float64)).all():
+            found[name] = rule(column)
+    found["oddest draft length first"] = oddness(length_ratios)
+    return found

@@ -1,6 +1,6 @@
 """Compare orderings of the same segments: a router beside its baselines and the oracle.
 
-Gains, scores and costs go in, one row of figures an ordering comes out, or the segments that an
+Gains, scores and costs go in; figures, curves and a test come out, or the segments that an
 ordering would retranslate under a budget. Every ordering is treated by the same rule at the same
 spend. Text, tables and files are made elsewhere; where scores come from is not known here.
 """
@@ -8,110 +8,245 @@ spend. Text, tables and files are made elsewhere; where scores come from is not 
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from routelmt_cli.budget.filling import fill_in_order
-from routelmt_cli.evaluation.baselines import oracle
-from routelmt_cli.evaluation.curve import area, expected_curve, read_curve
-from routelmt_cli.evaluation.ranking import hit_rate, spearman
+from routelmt_cli.evaluation.curve import curve_of, read_curve
+from routelmt_cli.evaluation.figures import (
+    FIGURE_NAMES,
+    SEVERE_REGRESSION,
+    SHARE,
+    Figures,
+    Yardstick,
+)
+from routelmt_cli.evaluation.order import FloatArray, Order
+from routelmt_cli.evaluation.ranking import paired
+from routelmt_cli.evaluation.resampling import SAMPLES, block_bootstrap, interval, one_sided_p
+from routelmt_cli.evaluation.truth import Truth
 
-BUDGET_SHARES = (0.1, 0.3, 0.5)
-"""Budgets of the usual table, as shares of the cost of retranslating everything."""
+Kind = Literal["router", "part", "rule", "oracle"]
 
-HIT_SHARE = 0.3
-"""The share of segments that counts as the best in the usual table."""
+CURVE_SHARES = np.linspace(0.0, 1.0, 101)
+"""Shares of the budget at which curves are given: 0% to 100%."""
 
 
 @dataclass(frozen=True)
-class ComparisonRow:
-    """The figures of one ordering.
+class Ordering:
+    """Scores to spend by.
 
-    Parameters
+    Attributes
     ----------
     name
-        The ordering's name.
-    spearman
-        Rank correlation of its scores with true gain per cost.
-    hit_rate
-        The share of the truly best segments, by gain per cost, among its best.
-    area
-        Budget-quality area: random is 0, the oracle is 1.
-    mean_gain_at
-        Mean gain over all segments at each budget share.
+        For people; no two of a comparison are alike.
+    scores
+        float64 (n,) without NaN: highest first. Constant scores are random order.
+    kind
+        ``router``; ``part`` of a router, shown beside it; ``rule`` that needs no router; or
+        ``oracle``, which sees the truth.
+    predicts_gain
+        Whether scores are gains: the order then is by value per cost. Others are taken as they
+        are.
     """
 
     name: str
-    spearman: float
-    hit_rate: float
-    area: float
-    mean_gain_at: dict[float, float]
+    scores: FloatArray
+    kind: Kind = "rule"
+    predicts_gain: bool = False
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What is limited, and what a segment counts.
+
+    Attributes
+    ----------
+    name
+        Such as ``calls``.
+    cost
+        (n,), zero or more, not all zero; None where every segment costs the same.
+    weight
+        (n,), zero or more, not all zero; None where every segment counts alike.
+    """
+
+    name: str
+    cost: npt.NDArray[np.int64] | FloatArray | None = None
+    weight: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One ordering, measured.
+
+    Attributes
+    ----------
+    figures
+        At the share of the comparison.
+    curve
+        float64 (101,): mean gain over all segments at `CURVE_SHARES`.
+    """
+
+    name: str
+    kind: Kind
+    figures: Figures
+    curve: FloatArray
+
+
+@dataclass(frozen=True)
+class Lead:
+    """How far the router is ahead of the best rule, by area.
+
+    Attributes
+    ----------
+    rule
+        The rule of the largest area. It was picked on the same segments, which favours it.
+    difference
+        The router's area minus the rule's.
+    low, high
+        95% interval of the difference over samples.
+    p_value
+        One-sided, of the paired bootstrap test that the router is not ahead.
+    """
+
+    rule: str
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything about one budget.
+
+    Attributes
+    ----------
+    rows
+        The orderings as given.
+    mean_gain
+        Of retranslating everything; of nothing it is 0.
+    intervals
+        95% intervals of the router's figures by name; NaN where a figure is not defined.
+    lead
+        Against the best rule.
+    """
+
+    budget: str
+    share: float
+    severe: float
+    rows: Sequence[Row]
+    mean_gain: float
+    intervals: dict[str, tuple[float, float]]
+    lead: Lead
 
 
 def compare(
     gain: npt.ArrayLike,
-    predicted: npt.ArrayLike,
-    baselines: Mapping[str, npt.ArrayLike],
+    orderings: Sequence[Ordering],
+    budget: Budget,
     *,
-    cost: npt.ArrayLike | None = None,
-    name: str = "router",
-    budget_shares: Sequence[float] = BUDGET_SHARES,
-    hit_share: float = HIT_SHARE,
-) -> list[ComparisonRow]:
-    """Put a router's scores beside its baselines and the oracle.
+    share: float = SHARE,
+    severe: float = SEVERE_REGRESSION,
+    samples: int = SAMPLES,
+    seed: int = 0,
+) -> Comparison:
+    """Measure orderings under one budget.
 
     Parameters
     ----------
     gain
-        float (n,): the truth.
-    predicted
-        float (n,): the router's scores, to order by as they are, highest first; where costs
-        differ and the scores predict gain, pass ``predicted / cost``.
-    baselines
-        Scores of the same kind by name, as `routelmt_cli.evaluation.baselines` makes them.
-    cost
-        (n,), zero or more; None for a budget of requests.
-    name
-        What to call the first row.
-    budget_shares
-        Where to read the curves, from 0 to 1; 1 gives the mean gain of retranslating everything.
-    hit_share
-        The share of segments that counts as the best.
+        float (n,): the truth, at least one segment.
+    orderings
+        One of kind ``router`` and at least one ``rule`` among them.
+    budget
+        What is limited.
+    share
+        p of the figures, above 0 and at most 1.
+    severe
+        Gain from which downwards a regression is severe.
+    samples, seed
+        Of the block bootstrap (`routelmt_cli.evaluation.resampling`).
 
     Returns
     -------
-    list of ComparisonRow
-        The router, the baselines in their order, and last ``oracle``, unless a baseline already
-        has that name.
+    Comparison
 
     Raises
     ------
     ValueError
-        If arrays or shares are not as above, or a baseline is called ``name``.
+        If arrays or orderings are not as above.
     """
-    if not all(0 <= share <= 1 for share in budget_shares):
-        raise ValueError(f"budget shares must be from 0 to 1: {list(budget_shares)}")
-    truth = oracle(gain, cost)
-    orderings = {name: predicted, **baselines}
-    if len(orderings) != 1 + len(baselines):
-        raise ValueError(f"a baseline has the name of the router: {name}")
-    orderings.setdefault("oracle", truth)
-    rows = []
-    for ordering, scores in orderings.items():
-        curve = expected_curve(gain, scores, cost)
-        rows.append(
-            ComparisonRow(
-                name=ordering,
-                spearman=spearman(scores, truth),
-                hit_rate=hit_rate(scores, truth, hit_share),
-                area=area(gain, scores, cost),
-                mean_gain_at={share: read_curve(curve, share) for share in budget_shares},
-            )
-        )
-    return rows
+    truth = Truth.of(gain, budget.cost, budget.weight)
+    if not len(truth.gain):
+        raise ValueError("no segments have no figures")
+    yardstick = Yardstick(truth, share, severe)
+    orders = {one.name: _order(one, truth) for one in orderings}
+    if len(orders) != len(orderings):
+        raise ValueError("two orderings have one name")
+    rows = [_row(one, orders[one.name], yardstick) for one in orderings]
+    router, rule = _pick(rows)
+    sampled = block_bootstrap(
+        _both(yardstick, orders[router.name], orders[rule.name]),
+        len(truth.gain),
+        samples=samples,
+        seed=seed,
+    )
+    differences = sampled[:, FIGURE_NAMES.index("area")] - sampled[:, -1]
+    return Comparison(
+        budget=budget.name,
+        share=share,
+        severe=severe,
+        rows=rows,
+        mean_gain=truth.mean_gain,
+        intervals={name: interval(sampled[:, i]) for i, name in enumerate(FIGURE_NAMES)},
+        lead=Lead(
+            rule.name,
+            router.figures.area - rule.figures.area,
+            *interval(differences),
+            p_value=one_sided_p(differences),
+        ),
+    )
+
+
+def _order(ordering: Ordering, truth: Truth) -> Order:
+    """Sort the segments as an ordering spends."""
+    scores, _ = paired(ordering.scores, truth.gain)
+    if ordering.predicts_gain:
+        scores = Truth(scores, truth.cost, truth.weight).density
+    return Order(scores)
+
+
+def _row(ordering: Ordering, order: Order, yardstick: Yardstick) -> Row:
+    """Measure an ordering on the corpus itself."""
+    truth = yardstick.truth
+    measured = yardstick.sampled(order, np.ones((1, len(truth.gain))))
+    figures = Figures(**{name: float(values[0]) for name, values in measured.items()})
+    curve = read_curve(curve_of(truth, order), CURVE_SHARES)
+    return Row(ordering.name, ordering.kind, figures, curve)
+
+
+def _pick(rows: Sequence[Row]) -> tuple[Row, Row]:
+    """Find the router and the best rule."""
+    routers = [row for row in rows if row.kind == "router"]
+    rules = [row for row in rows if row.kind == "rule"]
+    if len(routers) != 1 or not rules:
+        raise ValueError("a comparison needs one router and at least one rule")
+    return routers[0], max(rules, key=lambda row: row.figures.area)
+
+
+def _both(yardstick: Yardstick, router: Order, rule: Order) -> Callable[[FloatArray], FloatArray]:
+    """Measure the router's figures and, last, the rule's area on the same samples."""
+
+    def statistic(counts: FloatArray) -> FloatArray:
+        own = yardstick.sampled(router, counts)
+        other = yardstick.area(rule, counts)
+        return np.column_stack([*(own[name] for name in FIGURE_NAMES), other])
+
+    return statistic
 
 
 def routed_at_equal_spend(

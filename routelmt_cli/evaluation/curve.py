@@ -1,11 +1,13 @@
 """Budget-quality curves: what mean gain an ordering has bought after each share of the budget.
 
-Gains, costs and an ordering go in, curves and figures made of them come out. A curve runs from
-nothing retranslated, (0, 0), through every segment in order to everything retranslated, (1, mean
-gain): an ordering is judged on its tail as well, where the oracle's falls again. The mean is over
-all segments, retranslated or not. Nothing here decides a budget or leaves a segment out.
+Gains, costs, weights and an ordering go in, curves and figures made of them come out. A curve runs
+from nothing retranslated, (0, 0), through every segment in order to everything retranslated, (1,
+mean gain): an ordering is judged on its tail as well, where the oracle's falls again. The mean is
+over all segments, retranslated or not. Nothing here decides a budget or leaves a segment out.
 
-Where ``cost`` is None, every segment costs the same: the budget is one of requests.
+Where ``cost`` is None, every segment costs the same: the budget is one of requests. Where
+``weight`` is None, every segment counts alike; otherwise a segment's value is weight times gain,
+and every mean is weighted.
 """
 
 from __future__ import annotations
@@ -13,25 +15,26 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from routelmt_cli.evaluation.baselines import oracle
+from routelmt_cli.evaluation.order import FloatArray, Order
 from routelmt_cli.evaluation.ranking import paired
+from routelmt_cli.evaluation.truth import Truth
 
-FloatArray = npt.NDArray[np.float64]
 Curve = tuple[FloatArray, FloatArray]
 """The share of the budget spent, from 0 to 1, and the mean gain bought with it."""
 
 
 def budget_quality_curve(
-    gain: npt.ArrayLike, cost: npt.ArrayLike | None, order: npt.NDArray[np.integer]
+    gain: npt.ArrayLike,
+    cost: npt.ArrayLike | None,
+    order: npt.NDArray[np.integer],
+    weight: npt.ArrayLike | None = None,
 ) -> Curve:
     """Follow an order segment by segment.
 
     Parameters
     ----------
-    gain
-        float (n,): metric(retranslation) - metric(draft).
-    cost
-        (n,), zero or more, not all zero; None where every segment costs the same.
+    gain, cost, weight
+        As in `Truth.of`.
     order
         int (k,): segment indices in spending order, each at most once; a curve of less than all
         segments ends early.
@@ -39,39 +42,41 @@ def budget_quality_curve(
     Returns
     -------
     spent_share, mean_gain : numpy.ndarray of float64, (k + 1,)
-        After 0, 1, ... k segments: the cost so far over the cost of all n, and the gain so far
-        over n.
+        After 0, 1, ... k segments: the cost so far over the cost of all n, and the value so far
+        over the weight of all n.
 
     Raises
     ------
     ValueError
-        If shapes differ, a value is NaN, a cost is negative or all are zero, or the order names
-        a segment twice or one that is not there.
+        As `Truth.of`, or if the order names a segment twice or one that is not there.
     """
-    gains, costs = _gains_and_costs(gain, cost)
+    truth = Truth.of(gain, cost, weight)
     order = np.asarray(order)
     if len(order):
-        if order.min() < 0 or order.max() >= len(gains):
+        if order.min() < 0 or order.max() >= len(truth.gain):
             raise ValueError("the order names a segment that is not there")
         if np.bincount(order).max() > 1:
             raise ValueError("the order names a segment twice")
-    return _accumulate(gains[order], costs[order], len(gains), float(costs.sum()))
+    spent = np.concatenate([[0.0], np.cumsum(truth.cost[order])])
+    bought = np.concatenate([[0.0], np.cumsum((truth.gain * truth.weight)[order])])
+    return _shares(spent, truth.cost.sum()), bought / max(truth.weight.sum(), _TINY)
 
 
 def expected_curve(
-    gain: npt.ArrayLike, predicted: npt.ArrayLike, cost: npt.ArrayLike | None = None
+    gain: npt.ArrayLike,
+    predicted: npt.ArrayLike,
+    cost: npt.ArrayLike | None = None,
+    weight: npt.ArrayLike | None = None,
 ) -> Curve:
     """Follow the order of predicted scores, highest first.
 
     Parameters
     ----------
-    gain
-        float (n,): the truth.
+    gain, cost, weight
+        As in `Truth.of`.
     predicted
-        float (n,): scores to order by as they are; where costs differ and the scores predict
-        gain, pass ``predicted / cost``.
-    cost
-        As in `budget_quality_curve`.
+        float (n,): scores to order by as they are; where costs or weights differ and the scores
+        predict gain, pass ``predicted * weight / cost``.
 
     Returns
     -------
@@ -82,24 +87,48 @@ def expected_curve(
     Raises
     ------
     ValueError
-        If shapes differ, a value is NaN, or a cost is negative or all are zero.
+        As `Truth.of`, or if a score is NaN.
     """
-    gains, costs = _gains_and_costs(gain, cost)
-    scores, _ = paired(predicted, gains)
-    order = np.argsort(-scores, kind="stable")
-    share, mean_gain = _accumulate(gains[order], costs[order], len(gains), float(costs.sum()))
-    ordered = scores[order]
-    ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True)) + 1
-    points = np.concatenate([[0], ends]) if len(ordered) else np.zeros(1, dtype=np.int64)
-    return share[points], mean_gain[points]
+    truth = Truth.of(gain, cost, weight)
+    scores, _ = paired(predicted, truth.gain)
+    return curve_of(truth, Order(scores))
 
 
-def area(gain: npt.ArrayLike, predicted: npt.ArrayLike, cost: npt.ArrayLike | None = None) -> float:
+def curve_of(truth: Truth, order: Order, counts: npt.ArrayLike = 1.0) -> Curve:
+    """Follow an order, on the corpus itself or on many resamples of it at once.
+
+    Parameters
+    ----------
+    truth
+        Gains, costs and weights.
+    order
+        Of the same segments.
+    counts
+        float (..., n): how often each segment was drawn.
+
+    Returns
+    -------
+    spent_share, mean_gain : numpy.ndarray of float64, (..., d + 1)
+        As `expected_curve`.
+    """
+    drawn = np.broadcast_to(np.asarray(counts, dtype=np.float64), _widest(counts, truth.gain))
+    spent = order.running(drawn * truth.cost)
+    bought = order.running(drawn * (truth.gain * truth.weight))
+    weight = (drawn @ truth.weight)[..., None]
+    return _shares(spent, spent[..., -1:]), bought / np.maximum(weight, _TINY)
+
+
+def area(
+    gain: npt.ArrayLike,
+    predicted: npt.ArrayLike,
+    cost: npt.ArrayLike | None = None,
+    weight: npt.ArrayLike | None = None,
+) -> float:
     """Summarise an ordering by the area under its curve: random is 0, the oracle is 1.
 
     Parameters
     ----------
-    gain, predicted, cost
+    gain, predicted, cost, weight
         As in `expected_curve`.
 
     Returns
@@ -111,7 +140,7 @@ def area(gain: npt.ArrayLike, predicted: npt.ArrayLike, cost: npt.ArrayLike | No
     Raises
     ------
     ValueError
-        If shapes differ, a value is NaN, or a cost is negative or all are zero.
+        As `expected_curve`.
 
     Notes
     -----
@@ -120,102 +149,99 @@ def area(gain: npt.ArrayLike, predicted: npt.ArrayLike, cost: npt.ArrayLike | No
 
     Random is the straight line from (0, 0) to (1, mean gain), A = mean gain / 2: for equal costs
     exactly the expectation over all orders; for other costs the limit for many segments. The
-    oracle orders all segments by true gain per cost, falling, with its tail of negative gains
+    oracle orders all segments by true value per cost, falling, with its tail of negative gains
     included: it has the largest A that any order can reach. Constant predictions are exactly 0.
     """
-    gains, costs = _gains_and_costs(gain, cost)
-    if not len(gains):
-        return 0.0
-    random_area = float(gains.mean()) / 2
-    best = _integrate(expected_curve(gains, oracle(gains, costs), costs)) - random_area
-    scale = float(np.abs(gains).mean())
-    # The difference of two equal areas is rounding noise, which must not be divided by.
-    if best <= 1e-12 * scale:
-        return 0.0
-    return (_integrate(expected_curve(gains, predicted, costs)) - random_area) / best
+    truth = Truth.of(gain, cost, weight)
+    scores, _ = paired(predicted, truth.gain)
+    own, best = (curve_of(truth, Order(values)) for values in (scores, truth.density))
+    return float(area_between(truth, own, best))
 
 
-def gain_at(
-    budget_share: float,
-    gain: npt.ArrayLike,
-    predicted: npt.ArrayLike,
-    cost: npt.ArrayLike | None = None,
-) -> float:
-    """Read an ordering's mean gain at a share of the budget.
+def area_between(truth: Truth, own: Curve, best: Curve) -> FloatArray:
+    """Say which part of the oracle's area over random a curve has, for one sample or many.
 
     Parameters
     ----------
-    budget_share
-        From 0 to 1, of the cost of retranslating everything.
-    gain, predicted, cost
-        As in `expected_curve`.
+    truth
+        What the curves are of; gives the scale below which an area is rounding noise.
+    own, best
+        From `curve_of`: an ordering's and the oracle's.
 
     Returns
     -------
-    float
-        Mean gain over all segments, between two points of `expected_curve` by a straight line,
-        as if a fraction of a segment could be bought. `routed_at_equal_spend` gives whole ones.
-
-    Raises
-    ------
-    ValueError
-        If the share is out of range, or as `expected_curve`.
+    numpy.ndarray of float64, (...)
+        As `area`.
     """
-    if not 0 <= budget_share <= 1:
-        raise ValueError(f"the budget's share must be from 0 to 1: {budget_share}")
-    return read_curve(expected_curve(gain, predicted, cost), budget_share)
+    random = best[1][..., -1] / 2
+    return recovered(truth, _integrate(own) - random, _integrate(best) - random)
 
 
-def read_curve(curve: Curve, budget_share: float) -> float:
-    """Read a curve at a share of the budget, by a straight line between its points.
+def recovered(truth: Truth, own: npt.ArrayLike, best: npt.ArrayLike) -> FloatArray:
+    """Divide an ordering's lead over random by the oracle's, 0.0 where the oracle has none.
+
+    Parameters
+    ----------
+    truth
+        Gives the scale: the difference of two equal sums is rounding noise, which must not be
+        divided by.
+    own, best
+        float (...): leads over random.
+    """
+    leads, possible = np.asarray(own, dtype=np.float64), np.asarray(best, dtype=np.float64)
+    scale = float(np.abs(truth.gain).mean()) if len(truth.gain) else 0.0
+    there = possible > 1e-12 * scale
+    return np.where(there, leads / np.where(there, possible, 1.0), 0.0)
+
+
+def read_curve(curve: Curve, budget_share: npt.ArrayLike) -> FloatArray:
+    """Read a curve at shares of the budget, by a straight line between its points.
 
     Parameters
     ----------
     curve
-        Of `budget_quality_curve` or `expected_curve`.
+        From `expected_curve` or `budget_quality_curve`.
     budget_share
-        From 0 to 1; beyond the end of a curve that ends early, its last value holds.
+        From 0 to 1, of the cost of retranslating everything: one share or an array (k,).
 
     Returns
     -------
-    float
-        Mean gain; where segments are free, with all that this share can have for nothing.
+    numpy.ndarray of float64, () or (k,)
+        Mean gain over all segments, as if a fraction of a segment could be bought;
+        `routed_at_equal_spend` gives whole ones. Where several points stand at one share
+        (segments that cost nothing), the last of them; past the curve's end, its last value.
+
+    Raises
+    ------
+    ValueError
+        If a share is out of range.
     """
-    share, mean_gain = curve
-    after = int(np.searchsorted(share, budget_share, side="right"))
-    if after == len(share):
-        return float(mean_gain[-1])
-    before = after - 1
-    fraction = (budget_share - share[before]) / (share[after] - share[before])
-    return float(mean_gain[before] + fraction * (mean_gain[after] - mean_gain[before]))
+    shares = np.asarray(budget_share, dtype=np.float64)
+    if not ((shares >= 0) & (shares <= 1)).all():
+        raise ValueError(f"the budget's share must be from 0 to 1: {budget_share!r}")
+    spent, mean_gain = curve
+    before = np.searchsorted(spent, shares, side="right") - 1
+    after = np.minimum(before + 1, len(spent) - 1)
+    width = spent[after] - spent[before]
+    fraction = np.where(width > 0, (shares - spent[before]) / np.where(width > 0, width, 1.0), 0.0)
+    return np.asarray(mean_gain[before] + fraction * (mean_gain[after] - mean_gain[before]))
 
 
-def _gains_and_costs(
-    gain: npt.ArrayLike, cost: npt.ArrayLike | None
-) -> tuple[FloatArray, FloatArray]:
-    """Check gains and costs, with 1 for each cost where there is none."""
-    gains = np.asarray(gain, dtype=np.float64)
-    gains, costs = paired(gains, np.ones(gains.shape) if cost is None else cost)
-    if len(costs) and (costs.min() < 0 or not 0 < costs.sum() < np.inf):
-        raise ValueError("costs must be zero or more, finite, and not all zero")
-    if not np.isfinite(gains).all():
-        raise ValueError("gains must be finite")
-    return gains, costs
+_TINY = 1e-300
 
 
-def _accumulate(
-    gains: FloatArray, costs: FloatArray, segment_count: int, total_cost: float
-) -> Curve:
-    """Sum gains and costs along an order, starting from nothing."""
-    spent = np.concatenate([[0.0], np.cumsum(costs)])
-    bought = np.concatenate([[0.0], np.cumsum(gains)])
-    if not segment_count:
-        return spent, bought
+def _widest(counts: npt.ArrayLike, gain: FloatArray) -> tuple[int, ...]:
+    return np.broadcast_shapes(np.shape(counts), gain.shape)
+
+
+def _shares(spent: FloatArray, total: npt.ArrayLike) -> FloatArray:
+    """Divide what was spent by the cost of everything."""
     # Another order of summing can round the last share past 1.
-    return np.minimum(spent / total_cost, 1.0), bought / segment_count
+    return np.minimum(spent / np.maximum(total, _TINY), 1.0)
 
 
-def _integrate(curve: Curve) -> float:
+def _integrate(curve: Curve) -> FloatArray:
     """Integrate a curve by the trapezoidal rule."""
     share, mean_gain = curve
-    return float(np.sum(np.diff(share) * (mean_gain[1:] + mean_gain[:-1])) / 2)
+    means = (mean_gain[..., 1:] + mean_gain[..., :-1]) / 2
+    return np.asarray(np.sum(np.diff(share, axis=-1) * means, axis=-1))

@@ -1,17 +1,105 @@
-"""Score hypotheses against references with chrF++.
+"""Metrics: how good hypotheses are, segment by segment, in points where higher is better.
 
-Texts go in, scores from 0 to 100 come out, all by sacrebleu with one fixed configuration, whose
-signature belongs beside every number. Nothing is normalised, lowercased or tokenised here beyond
-what the signature says. Quality estimation, which uses no references, does not live here.
+Texts go in, float64 scores come out; ``open_metric`` makes a metric of what a user types. What
+always holds: a metric has one fixed configuration, and its signature, which names version and
+options, belongs beside every number. Nothing is normalised, lowercased or tokenised beyond what
+the signature says, and nothing is downloaded. Gain and references are not read from files here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from routelmt_cli.errors import UsageError
+from routelmt_cli.evaluation.metric_comet import COMET, KIWI, CometMetric
+from routelmt_cli.evaluation.metric_sacrebleu import (
+    SURFACE_METRICS,
+    SurfaceMetric,
+    check_lengths,
+    make_engine,
+)
+
+DEFAULT_METRIC = "chrf"
+"""chrF++, which needs no model."""
+
+SPECS = (*SURFACE_METRICS, f"{COMET}:CHECKPOINT", f"{KIWI}:CHECKPOINT")
+"""What ``open_metric`` reads."""
+
+
+class Metric(Protocol):
+    """Scores hypotheses.
+
+    Attributes
+    ----------
+    needs_references
+        Whether ``score`` must be given references; quality estimation needs none.
+    """
+
+    @property
+    def needs_references(self) -> bool:
+        """Whether ``score`` must be given references."""
+        ...
+
+    def score(
+        self,
+        sources: Sequence[str],
+        hypotheses: Sequence[str],
+        references: Sequence[str] | None,
+    ) -> npt.NDArray[np.float64]:
+        """Score each segment.
+
+        Parameters
+        ----------
+        sources, hypotheses, references
+            One text a segment; references may be None where they are not needed.
+
+        Returns
+        -------
+        numpy.ndarray of float64, (n,)
+            Points, higher is better.
+
+        Raises
+        ------
+        ValueError
+            If the columns differ in length, or references are needed and None.
+        """
+        ...
+
+    def signature(self) -> str:
+        """Name the metric with its version and options."""
+        ...
+
+
+def open_metric(spec: str) -> Metric:
+    """Make a metric of what a user types.
+
+    Parameters
+    ----------
+    spec
+        ``chrf``, ``bleu``, ``ter``, ``comet:CHECKPOINT`` or ``cometkiwi:CHECKPOINT``, the
+        checkpoint being a ``.ckpt`` file, its folder, or a name in the local Hugging Face cache.
+
+    Raises
+    ------
+    UsageError
+        There is no such metric, ``unbabel-comet`` is not installed, or the checkpoint is not
+        there or of another kind.
+    """
+    name, colon, checkpoint = spec.partition(":")
+    if not colon and name in SURFACE_METRICS:
+        return SurfaceMetric(name)
+    if name in (COMET, KIWI) and checkpoint:
+        return CometMetric(name, checkpoint)
+    if name in (COMET, KIWI):
+        raise UsageError(
+            f"the metric {name!r} needs a checkpoint",
+            hint=f"name it: --metric {name}:PATH/checkpoints/model.ckpt",
+        )
+    raise UsageError(f"unknown metric {spec!r}", hint=f"--metric {'|'.join(SPECS)}")
 
 
 def chrf_scores(hypotheses: Sequence[str], references: Sequence[str]) -> npt.NDArray[np.float64]:
@@ -32,16 +120,7 @@ def chrf_scores(hypotheses: Sequence[str], references: Sequence[str]) -> npt.NDA
     ValueError
         If the two differ in length.
     """
-    _check_pairs(hypotheses, references)
-    metric = _chrf()
-    return np.fromiter(
-        (
-            metric.sentence_score(hypothesis, [reference]).score
-            for hypothesis, reference in zip(hypotheses, references, strict=True)
-        ),
-        dtype=np.float64,
-        count=len(hypotheses),
-    )
+    return SurfaceMetric(DEFAULT_METRIC).score(hypotheses, hypotheses, references)
 
 
 def corpus_chrf(hypotheses: Sequence[str], references: Sequence[str]) -> float:
@@ -62,10 +141,10 @@ def corpus_chrf(hypotheses: Sequence[str], references: Sequence[str]) -> float:
     ValueError
         If the two differ in length or are empty.
     """
-    _check_pairs(hypotheses, references)
+    check_lengths(hypotheses, references)
     if not hypotheses:
         raise ValueError("a corpus of no segments has no score")
-    return float(_chrf().corpus_score(hypotheses, [references]).score)
+    return float(make_engine(DEFAULT_METRIC).corpus_score(hypotheses, [references]).score)
 
 
 def chrf_signature() -> str:
@@ -76,20 +155,4 @@ def chrf_signature() -> str:
     str
         Such as ``chrF2++|nrefs:1|case:mixed|eff:yes|nc:6|nw:2|space:no|version:2.4.0``.
     """
-    metric = _chrf()
-    # sacrebleu knows the number of references only once it has scored something.
-    name = metric.corpus_score(["a"], [["a"]]).name
-    return f"{name}|{metric.get_signature().format()}"
-
-
-def _chrf() -> Any:
-    """Make the one metric configuration that all scores use."""
-    from sacrebleu.metrics import CHRF
-
-    return CHRF(word_order=2)
-
-
-def _check_pairs(hypotheses: Sequence[str], references: Sequence[str]) -> None:
-    """Check that every hypothesis has one reference."""
-    if len(hypotheses) != len(references):
-        raise ValueError(f"{len(hypotheses)} hypotheses but {len(references)} references")
+    return SurfaceMetric(DEFAULT_METRIC).signature()

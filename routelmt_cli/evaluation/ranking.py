@@ -1,8 +1,9 @@
 """Say how well predicted scores rank segments by their true gain.
 
-Two float arrays of one row a segment go in, one number comes out. NaN is refused, infinities
-rank at the ends. Ties favour nobody: they get average ranks, or the expectation over all ways to
-break them, never the luck of file order. Nothing here knows of costs or budgets.
+Two float arrays of one row a segment go in, one number comes out; for resampled corpora two
+orders and counts go in, one number a sample comes out. NaN is refused, infinities rank at the
+ends. Ties favour nobody: they get average ranks, or the expectation over all ways to break them,
+never the luck of file order. Nothing here knows of costs or budgets.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from routelmt_cli.evaluation.order import FloatArray, Order
 
 
 def spearman(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
@@ -33,13 +34,7 @@ def spearman(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
         If shapes differ or a value is NaN.
     """
     first, second = paired(a, b)
-    if len(first) < 2:
-        return 0.0
-    first, second = _average_ranks(first), _average_ranks(second)
-    first -= first.mean()
-    second -= second.mean()
-    scale = float(np.sqrt((first @ first) * (second @ second)))
-    return float(np.clip(first @ second / scale, -1.0, 1.0)) if scale > 0 else 0.0
+    return float(rank_correlation(Order(first), Order(second), np.ones(len(first))))
 
 
 def hit_rate(predicted: npt.ArrayLike, gain: npt.ArrayLike, share: float = 0.3) -> float:
@@ -71,17 +66,68 @@ def hit_rate(predicted: npt.ArrayLike, gain: npt.ArrayLike, share: float = 0.3) 
     scores, truth = paired(predicted, gain)
     if not 0 < share <= 1:
         raise ValueError(f"the share must be above 0 and at most 1: {share}")
-    if not len(scores):
-        return 0.0
-    count = max(1, int(np.floor(share * len(scores) + 0.5)))
+    return float(hits(Order(scores), Order(truth), np.ones(len(scores)), share))
 
-    above, tied = _cut(scores, count)
-    picked = above.astype(np.float64)
-    picked[tied] = (count - above.sum()) / tied.sum()
-    above, tied = _cut(truth, count)
-    places = count - int(above.sum())
-    hits = float(picked[above].sum()) + min(float(picked[tied].sum()), places)
-    return hits / count
+
+def rank_correlation(first: Order, second: Order, counts: npt.ArrayLike) -> FloatArray:
+    """Correlate two rankings of each of many resamples.
+
+    Parameters
+    ----------
+    first, second
+        Orders of the same n segments.
+    counts
+        float (..., n): how often each segment was drawn.
+
+    Returns
+    -------
+    numpy.ndarray of float64, (...)
+        As `spearman` of the drawn segments.
+    """
+    drawn = np.asarray(counts, dtype=np.float64)
+    size = np.maximum(drawn.sum(axis=-1, keepdims=True), 1.0)
+    one, other = _average_ranks(first, drawn), _average_ranks(second, drawn)
+    one -= (drawn * one).sum(axis=-1, keepdims=True) / size
+    other -= (drawn * other).sum(axis=-1, keepdims=True) / size
+    weighted = drawn * one
+    scale = np.sqrt((weighted * one).sum(axis=-1) * (drawn * other * other).sum(axis=-1))
+    ranks = scale > 0
+    correlation = (weighted * other).sum(axis=-1) / np.where(ranks, scale, 1.0)
+    return np.where(ranks, np.clip(correlation, -1.0, 1.0), 0.0)
+
+
+def hits(predicted: Order, truth: Order, counts: npt.ArrayLike, share: float) -> FloatArray:
+    """Take the hit rate of each of many resamples.
+
+    Parameters
+    ----------
+    predicted, truth
+        Orders of the same n segments.
+    counts
+        float (..., n): how often each segment was drawn.
+    share
+        As for `hit_rate`.
+
+    Returns
+    -------
+    numpy.ndarray of float64, (...)
+        As `hit_rate` of the drawn segments.
+    """
+    drawn = np.asarray(counts, dtype=np.float64)
+    if not drawn.shape[-1]:
+        return np.zeros(drawn.shape[:-1])
+    places = np.maximum(np.floor(share * drawn.sum(axis=-1, keepdims=True) + 0.5), 1.0)
+    taken = predicted.running(drawn)
+    size = np.diff(taken, axis=-1)
+    picked = np.clip((places - taken[..., :-1]) / np.maximum(size, 1.0), 0.0, 1.0)
+    found = truth.running(drawn * picked[..., predicted.step_of])
+    best = truth.running(drawn)
+    # The step at which the places are used up; all before it are among the best.
+    cut = (best < places).sum(axis=-1, keepdims=True) - 1
+    above, after = (np.take_along_axis(found, index, -1) for index in (cut, cut + 1))
+    left = places - np.take_along_axis(best, cut, -1)
+    rate: FloatArray = ((above + np.minimum(after - above, left)) / places)[..., 0]
+    return rate
 
 
 def paired(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -110,15 +156,7 @@ def paired(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
     return first, second
 
 
-def _average_ranks(values: FloatArray) -> FloatArray:
-    """Rank from 1 upwards, equal values sharing the mean of their ranks."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last_rank = np.cumsum(counts)
-    mean_rank: FloatArray = last_rank - (counts - 1) / 2.0
-    return mean_rank[inverse]
-
-
-def _cut(values: FloatArray, count: int) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Mark what is above the ``count``-th best value, and what equals it."""
-    threshold = np.partition(values, len(values) - count)[len(values) - count]
-    return values > threshold, values == threshold
+def _average_ranks(order: Order, drawn: FloatArray) -> FloatArray:
+    """Rank the drawn segments from the highest score down, equal ones sharing their mean rank."""
+    after = order.running(drawn)
+    return ((after[..., :-1] + after[..., 1:] + 1) / 2)[..., order.step_of]

@@ -8,6 +8,8 @@ usual for a language pair is for the gain model to learn.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,12 +21,13 @@ from routelmt_cli.features.characters import (
     QUOTE,
     SCRIPTS,
     SPACE,
-    TRIGGER,
     UPPER,
     Texts,
-    share,
 )
-from routelmt_cli.features.words import Runs, Words, found_in
+from routelmt_cli.features.overlap import SharedItems, SharedRuns
+from routelmt_cli.features.patterns import Items
+from routelmt_cli.features.rows import share
+from routelmt_cli.features.words import Numbers, Words
 
 NAMES: tuple[str, ...] = (
     "draft_characters",
@@ -67,6 +70,8 @@ _FINAL_CLASSES = {
     )
     for character in characters
 } | dict.fromkeys("\"“”„«»「」『』'’", 8)
+_FINAL_SIGNS = np.array(sorted(map(ord, _FINAL_CLASSES)), dtype=np.int64)
+_FINAL_NUMBERS = np.array([_FINAL_CLASSES[chr(code)] for code in _FINAL_SIGNS.tolist()])
 
 
 def draft_features(
@@ -77,6 +82,8 @@ def draft_features(
     source_tokens: NDArray[np.int64],
     draft_tokens: NDArray[np.int64],
     truncated: NDArray[np.bool_],
+    items: Mapping[int, Items],
+    vocabulary: SharedItems,
 ) -> dict[str, NDArray[np.float64]]:
     """Compute the features of drafts and of drafts against their sources.
 
@@ -88,6 +95,10 @@ def draft_features(
         int64, shape (n,), the small model's tokens; 0 or less where unknown.
     truncated
         bool, shape (n,), whether decoding ended at the cap.
+    items
+        URLs and placeholders of the sources that have any.
+    vocabulary
+        From :func:`match_words`.
 
     Returns
     -------
@@ -96,10 +107,11 @@ def draft_features(
     """
     tokens = np.where(draft_tokens > 0, draft_tokens, 0).astype(np.float64)
     result = {
-        **_draft_alone(drafts, draft_words, tokens, truncated),
+        **_draft_alone(drafts, draft_words, vocabulary, tokens, truncated),
         **_lengths(sources, drafts, source_words, draft_words, source_tokens, tokens),
-        **_kept_items(sources, drafts),
-        **_copies(source_words, draft_words),
+        **_numbers(sources, drafts),
+        "placeholders_kept_share": _placeholders(drafts, items),
+        **_copies(vocabulary, draft_words),
         **_runs(sources, drafts),
         **_punctuation(sources, drafts),
         **_scripts(sources, drafts),
@@ -110,6 +122,7 @@ def draft_features(
 def _draft_alone(
     drafts: Texts,
     words: Words,
+    vocabulary: SharedItems,
     tokens: NDArray[np.float64],
     truncated: NDArray[np.bool_],
 ) -> dict[str, NDArray[np.float64]]:
@@ -120,8 +133,8 @@ def _draft_alone(
     return {
         "draft_characters": characters,
         "draft_word_length": share(drafts.count_any(LETTER | DIGIT), count),
-        "draft_distinct_word_share": share(words.distinct(), count),
-        "draft_top_word_share": share(words.most_repeated(1), count),
+        "draft_distinct_word_share": share(vocabulary.per_row(vocabulary.other > 0), count),
+        "draft_top_word_share": share(vocabulary.largest(vocabulary.other), count),
         "draft_top_pair_share": share(2 * words.most_repeated(2), count),
         "draft_top_triple_share": share(3 * words.most_repeated(3), count),
         "draft_punctuation_share": share(drafts.count_any(PUNCTUATION), visible),
@@ -155,74 +168,86 @@ def _lengths(
     }
 
 
-def _kept_items(sources: Texts, drafts: Texts) -> dict[str, NDArray[np.float64]]:
-    """Compare numbers, URLs and placeholders; only rows that can have some are searched."""
-    count = len(sources.rows)
-    numbers_kept = np.full(count, np.nan)
-    numbers_added = np.zeros(count)
-    items_kept = np.full(count, np.nan)
-    has_digits = (sources.count_any(DIGIT) > 0) | (drafts.count_any(DIGIT) > 0)
-    for row, text in patterns.select(sources.rows, has_digits):
-        expected, found = patterns.numbers(text), patterns.numbers(drafts.rows[row])
-        common = patterns.kept(expected, found)
-        if expected:
-            numbers_kept[row] = common / expected.total()
-        if found:
-            numbers_added[row] = 1 - common / found.total()
-    for row, text in patterns.select(sources.rows, sources.count_any(TRIGGER) > 0):
-        expected = patterns.placeholders(text) + patterns.urls(text)
-        if expected:
-            draft = drafts.rows[row]
-            found = patterns.placeholders(draft) + patterns.urls(draft)
-            items_kept[row] = patterns.kept(expected, found) / expected.total()
+def match_words(source_words: Words, draft_words: Words) -> SharedItems:
+    """Match the words of both columns: sources are its own, with names marked.
+
+    Parameters
+    ----------
+    source_words, draft_words
+        Both columns, n rows each. Marked are capitalised words: of a source, those that are not
+        its first.
+    """
+    names = source_words.capitalised & ~source_words.leads
+    return SharedItems.of(
+        source_words.count, source_words, draft_words, names, draft_words.capitalised
+    )
+
+
+def _numbers(sources: Texts, drafts: Texts) -> dict[str, NDArray[np.float64]]:
+    """Compare the numbers of both sides by their digits."""
+    numbers = SharedItems.of(len(sources.rows), Numbers.of(sources), Numbers.of(drafts))
+    kept = numbers.per_row(np.minimum(numbers.own, numbers.other))
+    in_drafts = numbers.per_row(numbers.other)
     return {
-        "numbers_kept_share": numbers_kept,
-        "numbers_added_share": numbers_added,
-        "placeholders_kept_share": items_kept,
+        "numbers_kept_share": share(kept, numbers.per_row(numbers.own)),
+        "numbers_added_share": np.nan_to_num(share(in_drafts - kept, in_drafts)),
     }
 
 
-def _copies(source_words: Words, draft_words: Words) -> dict[str, NDArray[np.float64]]:
+def _placeholders(drafts: Texts, items: Mapping[int, Items]) -> NDArray[np.float64]:
+    """Compare URLs and placeholders; only drafts of sources that have some are searched."""
+    kept = np.full(len(drafts.rows), np.nan)
+    for row, found in items.items():
+        draft = drafts.rows[row]
+        expected = found.placeholders + found.urls
+        in_draft = patterns.placeholders(draft) + patterns.urls(draft)
+        kept[row] = patterns.kept(expected, in_draft) / expected.total()
+    return kept
+
+
+def _copies(vocabulary: SharedItems, draft_words: Words) -> dict[str, NDArray[np.float64]]:
     """Measure what the draft took over unchanged: names should be, plain words should not."""
-    named = source_words.capitalised & ~source_words.leads
-    in_draft = found_in(source_words, draft_words)
-    in_source = found_in(draft_words, source_words)
-    plain = ~draft_words.capitalised
+    shared = (vocabulary.own > 0) & (vocabulary.other > 0)
+    named, plain = vocabulary.own_marked, vocabulary.other - vocabulary.other_marked
     return {
-        "names_copied_share": share(
-            source_words.per_segment(named & in_draft), source_words.per_segment(named)
+        "names_copied_share": share(vocabulary.per_row(named * shared), vocabulary.per_row(named)),
+        "copied_word_share": share(
+            vocabulary.per_row(vocabulary.other * shared), draft_words.per_segment()
         ),
-        "copied_word_share": share(draft_words.per_segment(in_source), draft_words.per_segment()),
         "copied_plain_word_share": share(
-            draft_words.per_segment(plain & in_source), draft_words.per_segment(plain)
+            vocabulary.per_row(plain * shared), vocabulary.per_row(plain)
         ),
     }
 
 
 def _runs(sources: Texts, drafts: Texts) -> dict[str, NDArray[np.float64]]:
-    """Measure the spelling that both share: names, cognates, and what was left untranslated."""
-    source_runs, draft_runs = Runs.of(sources), Runs.of(drafts)
-    shared = source_runs.count_shared(draft_runs)
+    """Measure the spelling that both share: names, cognates, and what was left untranslated.
+
+    The share of different runs stands for a compression ratio, which depends on the zlib that
+    Python was built with.
+    """
+    runs = SharedRuns.of(sources, drafts)
     return {
-        "draft_distinct_run_share": draft_runs.distinct_share(),
-        "source_run_shared_share": share(shared, source_runs.distinct),
-        "draft_run_shared_share": share(shared, draft_runs.distinct),
+        "draft_distinct_run_share": share(runs.other, runs.other_total),
+        "source_run_shared_share": share(runs.shared, runs.own),
+        "draft_run_shared_share": share(runs.shared, runs.other),
     }
+
+
+def _final_classes(texts: Texts) -> NDArray[np.int64]:
+    """Class of the sign that each text ends with, 0 for any other character."""
+    last = texts.last_visible()
+    places = np.minimum(np.searchsorted(_FINAL_SIGNS, last), _FINAL_SIGNS.size - 1)
+    return np.where(_FINAL_SIGNS[places] == last, _FINAL_NUMBERS[places], 0)
 
 
 def _punctuation(sources: Texts, drafts: Texts) -> dict[str, NDArray[np.float64]]:
     def difference(bits: int) -> NDArray[np.float64]:
         return drafts.count_any(bits) - sources.count_any(bits)
 
-    agrees = np.array(
-        [
-            _FINAL_CLASSES.get(left, 0) == _FINAL_CLASSES.get(right, 0)
-            for left, right in zip(sources.last_visible(), drafts.last_visible(), strict=True)
-        ],
-        dtype=np.float64,
-    )
+    agrees = _final_classes(sources) == _final_classes(drafts)
     return {
-        "final_punctuation_agrees": agrees,
+        "final_punctuation_agrees": agrees.astype(np.float64),
         "quote_difference": difference(QUOTE),
         "punctuation_difference": difference(PUNCTUATION),
         "sentence_difference": drafts.sentences() - sources.sentences(),

@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from routelmt_cli.features.characters import DIGIT, LETTER, TRIGGER, Texts
 
 _NUMBER = re.compile(r"\d+(?:[.,'’٫٬\u00a0\u202f]\d+)*")
 _URL = re.compile(r"https?://[^\s<>\"]+|[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]+")
@@ -24,6 +26,8 @@ _PLACEHOLDER = re.compile(
     r"|&(?:[A-Za-z]{2,10}|\#\d{1,6});"  # &amp;
     r"|\#[A-Z][A-Z_0-9]{1,30}\#"  # #NAME#
 )
+# Signs after which '%', '<', '&' and '#' may still begin a placeholder.
+_INSIDE_ITEMS = np.array(sorted(map(ord, "/#(+-.@")), dtype=np.int64)
 
 
 def numbers(text: str) -> Counter[str]:
@@ -46,6 +50,8 @@ def all_digits(text: str) -> str:
 
 def urls(text: str) -> Counter[str]:
     """Count the URLs and e-mail addresses of a text."""
+    if "://" not in text and "@" not in text:
+        return Counter()
     return Counter(match.rstrip(".,;:!?)'’") for match in _URL.findall(text))
 
 
@@ -59,7 +65,55 @@ def kept(items: Counter[str], others: Counter[str]) -> int:
     return (items & others).total()
 
 
-def select(rows: Sequence[str], mask: NDArray[np.bool_]) -> Iterable[tuple[int, str]]:
-    """Go through the marked rows, each with its number."""
-    for row in np.flatnonzero(mask).tolist():
-        yield row, rows[row]
+@dataclass(frozen=True)
+class Items:
+    """The URLs and placeholders of a text.
+
+    Parameters
+    ----------
+    urls, placeholders
+        As :func:`urls` and :func:`placeholders` count them.
+    """
+
+    urls: Counter[str]
+    placeholders: Counter[str]
+
+
+def find_items(texts: Texts) -> dict[int, Items]:
+    """Find the URLs and placeholders of a column.
+
+    Parameters
+    ----------
+    texts
+        The column; only texts with a sign that may begin such an item are searched.
+
+    Returns
+    -------
+    dict
+        Items by row, for every row that has any.
+    """
+    found = {}
+    for row in np.unique(texts.segment_of[_item_signs(texts)]).tolist():
+        text = texts.rows[row]
+        items = Items(urls(text), placeholders(text))
+        if items.urls or items.placeholders:
+            found[row] = items
+    return found
+
+
+def _item_signs(texts: Texts) -> NDArray[np.int64]:
+    """Find the signs that may begin an item, by what stands next to them."""
+    signs = np.flatnonzero(texts.is_any(TRIGGER))
+    if not signs.size:
+        return signs
+    last = texts.codes.size - 1
+    own = texts.codes[signs]
+    # What stands in the next or the previous row only makes a row be searched in vain.
+    after, before = np.minimum(signs + 1, last), np.maximum(signs - 1, 0)
+    word_after = (texts.flags[after] & np.uint16(LETTER | DIGIT)) != 0
+    joined = word_after | np.isin(texts.codes[after], _INSIDE_ITEMS)
+    slash, percent = own == ord("/"), own == ord("%")
+    digit_before = ((texts.flags[before] & np.uint16(DIGIT)) != 0) & (texts.places[signs] > 0)
+    useful = np.where(slash, texts.codes[before] == ord("/"), joined & ~(percent & digit_before))
+    found: NDArray[np.int64] = signs[useful | (own == ord("{")) | (own == ord("@"))]
+    return found

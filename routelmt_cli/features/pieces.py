@@ -1,10 +1,10 @@
-"""A SentencePiece unigram model of the sources: how usual is a text for this corpus.
+"""SentencePiece unigram models of sources and of drafts: how usual is a text for this corpus.
 
-Sources go in at calibration, a model kept as bytes comes out; later texts go in and piece counts
-and log-probabilities come out. What always holds: the same sources give the same bytes (one
-thread, no sampling), and SentencePiece only ever reads bytes that :func:`check_model` rebuilt
-itself from plain pieces and scores, so a hostile file reaches no native parser. It is no
-tokenizer of any translation model, and it sees sources only, never drafts or references.
+Texts of one side go in at calibration, a model kept as bytes comes out; later texts go in and
+piece counts and log-probabilities come out. What always holds: the same texts give the same bytes
+(one thread, no sampling), and SentencePiece only ever reads bytes that :func:`check_model` rebuilt
+itself from plain pieces and scores, so a hostile file reaches no native parser. They are no
+tokenizers of any translation model, and they never see references.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ import io
 import struct
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from routelmt_cli.errors import UsageError
-from routelmt_cli.features.characters import share
+from routelmt_cli.features.rows import bounds_of, share, sum_rows
 
 NAMES: tuple[str, ...] = (
     "source_pieces",
@@ -27,9 +29,16 @@ NAMES: tuple[str, ...] = (
     "source_piece_logprob_mean",
     "source_piece_logprob_min",
     "source_unknown_piece_share",
+    "source_rare_piece_share",
     "draft_piece_logprob_mean",
+    "draft_target_pieces",
+    "draft_target_piece_logprob_mean",
+    "draft_target_piece_logprob_min",
+    "draft_target_unknown_share",
+    "length_ratio_pieces",
 )
-"""The last one is the draft under the *source's* model: high where it was left untranslated."""
+"""``draft_piece_logprob_mean`` is the draft under the *source's* model: high where it was left
+untranslated. The ``draft_target`` ones are under the model of drafts."""
 
 MAX_MODEL_BYTES = 16 << 20
 _MAX_PIECES = 1 << 16
@@ -45,12 +54,35 @@ _MAX_ENCODED_CHARACTERS = 20_000
 _CHARACTERS_PER_PIECE = 60
 _MAX_VOCABULARY = 8_000
 _UNKNOWN_PENALTY = 10.0
+_RARE_SHARE = 0.25
 
 Piece = tuple[str, float]
 
 
+@dataclass(frozen=True)
+class PieceStatistics:
+    """The pieces of n texts.
+
+    Parameters
+    ----------
+    counts
+        float64, shape (n,): pieces of each text.
+    means, minima
+        float64, shape (n,): of their log-probabilities; NaN where a text has no piece.
+    unknown, rare
+        float64, shape (n,): pieces that the model does not know, and pieces among the rarest
+        quarter of its vocabulary, unknown ones included.
+    """
+
+    counts: NDArray[np.float64]
+    means: NDArray[np.float64]
+    minima: NDArray[np.float64]
+    unknown: NDArray[np.float64]
+    rare: NDArray[np.float64]
+
+
 class PieceModel:
-    """A unigram model over the sources that a router was calibrated on.
+    """A unigram model over the sources or the drafts that a router was calibrated on.
 
     Parameters
     ----------
@@ -68,19 +100,13 @@ class PieceModel:
         self._pieces = check_model(content)
         self._processor: Any = None
 
-    def log_probabilities(self, texts: Sequence[str]) -> tuple[NDArray[np.float64], ...]:
+    def statistics(self, texts: Sequence[str]) -> PieceStatistics:
         """Encode texts and summarise the log-probabilities of their pieces.
 
         Parameters
         ----------
         texts
-            One a segment; what lies after 20,000 characters is not looked at.
-
-        Returns
-        -------
-        tuple of numpy.ndarray
-            Piece counts, means, minima and unknown pieces, each float64 of shape (n,); mean and
-            minimum are NaN where a text has no piece.
+            As :func:`clean` gave them, n in all.
         """
         if self._processor is None:
             import sentencepiece
@@ -88,22 +114,29 @@ class PieceModel:
             self._processor = sentencepiece.SentencePieceProcessor(model_proto=self.content)
         scores = np.array([score for _, score in self._pieces])
         scores[0] = scores.min() - _UNKNOWN_PENALTY
-        encoded = self._processor.encode([_clean(text) for text in texts], num_threads=1)
-        lengths = np.array([len(ids) for ids in encoded], dtype=np.int64)
+        usual = scores[len(_SPECIAL) :]
+        is_rare = scores < np.quantile(usual, _RARE_SHARE)
+        encoded = self._processor.encode(list(texts), num_threads=1)
+        lengths = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded))
+        bounds = bounds_of(lengths)
+        flat = np.fromiter(chain.from_iterable(encoded), dtype=np.int64, count=bounds[-1])
+        filled = np.flatnonzero(lengths)
+        minima = np.full(len(texts), np.nan)
+        if filled.size:
+            minima[filled] = np.minimum.reduceat(scores[flat], bounds[filled])
         counts = lengths.astype(np.float64)
-        means, minima, unknown = (np.full(len(texts), np.nan) for _ in range(3))
-        rows = np.flatnonzero(lengths > 0)
-        if rows.size:
-            flat = np.fromiter((one for ids in encoded for one in ids), dtype=np.int64)
-            starts = np.concatenate(([0], np.cumsum(lengths[rows])[:-1]))
-            means[rows] = np.add.reduceat(scores[flat], starts) / lengths[rows]
-            minima[rows] = np.minimum.reduceat(scores[flat], starts)
-            unknown[rows] = np.add.reduceat(flat == 0, starts, dtype=np.float64)
-        return counts, means, minima, unknown
+        return PieceStatistics(
+            counts=counts,
+            means=share(sum_rows(scores[flat], bounds), counts),
+            minima=minima,
+            unknown=sum_rows((flat == 0).astype(np.float64), bounds),
+            rare=sum_rows(is_rare[flat].astype(np.float64), bounds),
+        )
 
 
 def piece_features(
-    model: PieceModel | None,
+    source_model: PieceModel | None,
+    target_model: PieceModel | None,
     sources: Sequence[str],
     drafts: Sequence[str],
     source_words: NDArray[np.float64],
@@ -112,8 +145,8 @@ def piece_features(
 
     Parameters
     ----------
-    model
-        None gives NaN everywhere.
+    source_model, target_model
+        Models of the sources and of the drafts; None gives NaN in what rests on it.
     sources, drafts
         One a segment.
     source_words
@@ -124,30 +157,41 @@ def piece_features(
     dict
         One float64 array of shape (n,) for each of ``NAMES``.
     """
-    if model is None:
-        return {name: np.full(len(sources), np.nan) for name in NAMES}
-    counts, means, minima, unknown = model.log_probabilities(sources)
-    _, draft_means, _, _ = model.log_probabilities(drafts)
-    return {
-        "source_pieces": counts,
-        "source_pieces_per_word": share(counts, source_words),
-        "source_piece_logprob_mean": means,
-        "source_piece_logprob_min": minima,
-        "source_unknown_piece_share": share(unknown, counts),
-        "draft_piece_logprob_mean": draft_means,
-    }
+    result = {name: np.full(len(sources), np.nan) for name in NAMES}
+    if source_model is None and target_model is None:
+        return result
+    drafts = [clean(draft) for draft in drafts]
+    if source_model is not None:
+        own = source_model.statistics([clean(source) for source in sources])
+        result["source_pieces"] = own.counts
+        result["source_pieces_per_word"] = share(own.counts, source_words)
+        result["source_piece_logprob_mean"] = own.means
+        result["source_piece_logprob_min"] = own.minima
+        result["source_unknown_piece_share"] = share(own.unknown, own.counts)
+        result["source_rare_piece_share"] = share(own.rare, own.counts)
+        result["draft_piece_logprob_mean"] = source_model.statistics(drafts).means
+    if target_model is not None:
+        target = target_model.statistics(drafts)
+        result["draft_target_pieces"] = target.counts
+        result["draft_target_piece_logprob_mean"] = target.means
+        result["draft_target_piece_logprob_min"] = target.minima
+        result["draft_target_unknown_share"] = share(target.unknown, target.counts)
+    ratios = result["draft_target_pieces"] / np.maximum(result["source_pieces"], 1)
+    known = (ratios > 0) & (result["source_pieces"] > 0)
+    result["length_ratio_pieces"][known] = np.log(ratios[known])
+    return result
 
 
-def train_pieces(sources: Sequence[str]) -> PieceModel | None:
-    """Train a unigram model on sources.
+def train_pieces(texts: Sequence[str]) -> PieceModel | None:
+    """Train a unigram model on the sources or on the drafts of a corpus.
 
     The vocabulary grows with the corpus (one piece for 60 characters, at most 8,000, beside the
     single characters), so that a piece stands on several occurrences.
 
     Parameters
     ----------
-    sources
-        All sources of the calibration; at most 100,000, evenly spaced, are used.
+    texts
+        All texts of one side; at most 100,000, evenly spaced, are used.
 
     Returns
     -------
@@ -156,15 +200,15 @@ def train_pieces(sources: Sequence[str]) -> PieceModel | None:
     """
     import sentencepiece
 
-    step = -(-len(sources) // _MAX_TRAINING_TEXTS) if sources else 1
-    texts = [_clean(source[:_MAX_TRAINING_CHARACTERS]) for source in sources[::step]]
-    texts = [text for text in texts if text]
-    alphabet = len(set().union(*texts)) if texts else 0
-    wanted = min(_MAX_VOCABULARY, max(32, sum(map(len, texts)) // _CHARACTERS_PER_PIECE))
+    step = -(-len(texts) // _MAX_TRAINING_TEXTS) if texts else 1
+    cleaned = [clean(text[:_MAX_TRAINING_CHARACTERS]) for text in texts[::step]]
+    cleaned = [text for text in cleaned if text]
+    alphabet = len(set().union(*cleaned)) if cleaned else 0
+    wanted = min(_MAX_VOCABULARY, max(32, sum(map(len, cleaned)) // _CHARACTERS_PER_PIECE))
     buffer = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(texts),
+            sentence_iterator=iter(cleaned),
             model_writer=buffer,
             model_type="unigram",
             vocab_size=alphabet + len(_SPECIAL) + 1 + wanted,
@@ -223,8 +267,14 @@ def _broken(name: str, what: str) -> UsageError:
     )
 
 
-def _clean(text: str) -> str:
-    """Normalise a text the same way for training and use."""
+def clean(text: str) -> str:
+    """Normalise a text the same way for training and use.
+
+    Parameters
+    ----------
+    text
+        What lies after 20,000 characters is not looked at.
+    """
     text = text[:_MAX_ENCODED_CHARACTERS].replace("\0", " ")
     if not text.isascii():
         text = text.encode("utf-8", "replace").decode("utf-8")

@@ -7,10 +7,10 @@ refused when it is loaded, so a column never changes its meaning silently. Raise
 
 from __future__ import annotations
 
-from routelmt_cli.features import decoding, draft, pieces, source
+from routelmt_cli.features import background, decoding, draft, source
 
-SCHEMA_VERSION: int = 1
+SCHEMA_VERSION: int = 2
 """Version of the features' names, order and meaning."""
 
-FEATURE_NAMES: tuple[str, ...] = source.NAMES + pieces.NAMES + draft.NAMES + decoding.NAMES
+FEATURE_NAMES: tuple[str, ...] = source.NAMES + background.NAMES + draft.NAMES + decoding.NAMES
 """Columns of the feature matrix, in order."""

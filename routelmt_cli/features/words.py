@@ -1,42 +1,46 @@
-"""Words of many texts at once, as hashes.
+"""Words and numbers of many texts at once, as hashes.
 
 A :class:`~routelmt_cli.features.characters.Texts` goes in; out come one 64-bit hash and one row
-number a word, so that repetition and overlap are sorts of integer arrays. A word is a run of
-letters, marks and digits in lower case; a letter of a script written without spaces is a word of
-its own. What always holds: equal words have equal hashes, within and across columns; different
-words of one row share a key with a chance below one in 10^9. It is no linguistic tokenizer.
+number a word, so that repetition and overlap are sorts of integer arrays
+(:mod:`routelmt_cli.features.overlap`). A word is a run of letters, marks and digits in lower
+case; a letter of a script written without spaces is a word of its own. What always holds: equal
+words have equal hashes, within and across columns and on every machine. It is no linguistic
+tokenizer.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from routelmt_cli.features.characters import ALONE, DIGIT, LETTER, MARK, UPPER, Texts, share
+from routelmt_cli.features.characters import ALONE, CASED, DIGIT, LETTER, MARK, UPPER, Texts, mix
+from routelmt_cli.features.rows import sum_rows
 
-_PRIME = np.uint64(0x9E3779B97F4A7C15)
+PRIME = np.uint64(0x9E3779B97F4A7C15)
+_INVERSE = np.uint64(pow(int(PRIME), -1, 1 << 64))
 _HASH_BITS = np.uint64(40)
+_NUMBER_SEPARATORS = np.array(sorted(map(ord, ".,'’٫٬\u00a0\u202f")), dtype=np.int64)
 
 
-def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Scatter integers over 64 bits (the finisher of splitmix64)."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: NDArray[np.uint64] = values ^ (values >> np.uint64(31))
-    return mixed
+def row_keys(segments: NDArray[np.int64], hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Put the row number above 40 bits of a hash, so that sorted keys are grouped by row.
 
-
-def _keys(segments: NDArray[np.int64], hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Put the row number above the hash, so that sorted keys are grouped by row."""
+    Parameters
+    ----------
+    segments
+        int64, row numbers below 2^24.
+    hashes
+        uint64, one an item.
+    """
     rows = segments.astype(np.uint64) << _HASH_BITS
-    keys: NDArray[np.uint64] = rows | (_mix(hashes) >> np.uint64(24))
+    keys: NDArray[np.uint64] = rows | (mix(hashes) >> np.uint64(24))
     return keys
 
 
-def _rows_of(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+def rows_of(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Give the row numbers of keys."""
     rows: NDArray[np.int64] = (keys >> _HASH_BITS).astype(np.int64)
     return rows
 
@@ -53,8 +57,12 @@ class Words:
         uint64, one a word.
     segments
         int64, the row of each word, ascending.
-    capitalised
-        bool, whether the word begins with an upper-case letter.
+    positions
+        int64, where in the column's code points each word begins, ascending.
+    bounds
+        int64, shape (count + 1,): the words of text ``i`` are ``[bounds[i], bounds[i + 1])``.
+    capitalised, cased
+        bool, whether the word begins with an upper-case letter, with a letter that has case.
     leads
         bool, whether it is the first word of its text.
     lengths
@@ -64,7 +72,10 @@ class Words:
     count: int
     hashes: NDArray[np.uint64]
     segments: NDArray[np.int64]
+    positions: NDArray[np.int64]
+    bounds: NDArray[np.int64]
     capitalised: NDArray[np.bool_]
+    cased: NDArray[np.bool_]
     leads: NDArray[np.bool_]
     lengths: NDArray[np.int64]
 
@@ -78,45 +89,32 @@ class Words:
             At most 2^24 texts.
         """
         inside = texts.is_any(LETTER | MARK | DIGIT)
-        alone = texts.is_any(ALONE)
-        starts = inside.copy()
-        if inside.size:
-            joined = inside[:-1] & ~(alone[:-1] & ~texts.is_any(MARK)[1:]) & ~alone[1:]
-            starts[1:] &= ~joined
-            first = texts.bounds[:-1]
-            first = first[first < inside.size]
-            starts[first] |= inside[first]
-        codes = texts.lowered[inside].astype(np.uint64)
-        offsets = np.flatnonzero(starts[inside])
+        starts = _starts(texts, inside)
+        ends = inside.copy()
+        ends[:-1] &= starts[1:] | ~inside[1:]
         positions = np.flatnonzero(starts)
-        segments = texts.segment_of[positions]
-        lengths = np.diff(np.append(offsets, codes.size))
-        if offsets.size:
-            place = np.arange(codes.size) - np.repeat(offsets, lengths)
-            powers = np.cumprod(np.full(int(lengths.max()), _PRIME, dtype=np.uint64))
-            hashes = np.add.reduceat(_mix(codes + np.uint64(1)) * powers[place], offsets)
-        else:
-            hashes = np.zeros(0, dtype=np.uint64)
-        leads = np.ones(segments.size, dtype=np.bool_)
-        leads[1:] = segments[1:] != segments[:-1]
-        capitalised = (texts.flags[positions] & np.uint16(UPPER)) != 0
-        return cls(len(texts.rows), hashes, segments, capitalised, leads, lengths)
+        first_letters = texts.flags[positions]
+        bounds = np.searchsorted(positions, texts.bounds)
+        segments = np.repeat(np.arange(len(texts.rows), dtype=np.int64), np.diff(bounds))
+        leads = np.zeros(segments.size, dtype=np.bool_)
+        leads[bounds[:-1][bounds[1:] > bounds[:-1]]] = True
+        return cls(
+            count=len(texts.rows),
+            hashes=_hashes(texts, positions),
+            segments=segments,
+            positions=positions,
+            bounds=bounds,
+            capitalised=(first_letters & np.uint16(UPPER)) != 0,
+            cased=(first_letters & np.uint16(CASED)) != 0,
+            leads=leads,
+            lengths=np.flatnonzero(ends) - positions + 1,
+        )
 
     def per_segment(self, mask: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
         """Count the (marked) words of each text."""
-        rows = self.segments if mask is None else self.segments[mask]
-        return np.bincount(rows, minlength=self.count).astype(np.float64)
-
-    def keys(self) -> NDArray[np.uint64]:
-        """Key of each word: equal exactly for equal words of the same row."""
-        return _keys(self.segments, self.hashes)
-
-    def distinct(self) -> NDArray[np.float64]:
-        """Count the different words of each text."""
-        keys = np.sort(self.keys())
-        fresh = np.ones(keys.size, dtype=np.bool_)
-        fresh[1:] = keys[1:] != keys[:-1]
-        return np.bincount(_rows_of(keys[fresh]), minlength=self.count).astype(np.float64)
+        if mask is None:
+            return np.diff(self.bounds).astype(np.float64)
+        return sum_rows(mask.astype(np.int64), self.bounds).astype(np.float64)
 
     def most_repeated(self, size: int) -> NDArray[np.float64]:
         """Count how often the most frequent run of ``size`` words of each text occurs.
@@ -135,91 +133,90 @@ class Words:
         runs = self.hashes.size - size + 1
         if runs <= 0:
             return result
-        combined = np.zeros(runs, dtype=np.uint64)
-        for offset in range(size):
-            combined = _mix(combined * _PRIME + self.hashes[offset : offset + runs])
+        combined = self.hashes[:runs]
+        for offset in range(1, size):
+            combined = mix(combined) * PRIME + self.hashes[offset : offset + runs]
         same = self.segments[:runs] == self.segments[size - 1 :]
-        keys = np.sort(_keys(self.segments[:runs][same], combined[same]))
+        keys = np.sort(row_keys(self.segments[:runs][same], combined[same]))
         if not keys.size:
             return result
         edges = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
         lengths = np.diff(np.append(edges, keys.size)).astype(np.float64)
-        np.maximum.at(result, _rows_of(keys[edges]), lengths)
+        np.maximum.at(result, rows_of(keys[edges]), lengths)
         return result
 
 
-def found_in(words: Words, others: Words) -> NDArray[np.bool_]:
-    """Tell for each word whether the same row of another column has it too.
+def _starts(texts: Texts, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mark where a word begins."""
+    starts: NDArray[np.bool_] = inside.copy()
+    if not inside.size:
+        return starts
+    joined = inside[:-1]
+    alone = texts.is_any(ALONE)
+    if alone.any():
+        joined = joined & ~(alone[:-1] & ~texts.is_any(MARK)[1:]) & ~alone[1:]
+    starts[1:] &= ~joined
+    first = texts.bounds[:-1]
+    first = first[first < inside.size]
+    starts[first] = inside[first]
+    return starts
 
-    Parameters
-    ----------
-    words, others
-        Two columns of the same length.
-    """
-    return _contained(words.keys(), np.sort(others.keys()))
 
-
-def _contained(needles: NDArray[np.uint64], haystack: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Look up keys in ascending ones."""
-    if not haystack.size:
-        return np.zeros(needles.size, dtype=np.bool_)
-    places = np.minimum(np.searchsorted(haystack, needles), haystack.size - 1)
-    found: NDArray[np.bool_] = haystack[places] == needles
-    return found
+def _hashes(texts: Texts, positions: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Hash the words that begin at some positions: a polynomial of their characters."""
+    if not positions.size:
+        return np.zeros(0, dtype=np.uint64)
+    places = texts.places
+    longest = int(texts.characters.max())
+    powers = np.full(longest, PRIME, dtype=np.uint64).cumprod()
+    inverses = np.full(longest, _INVERSE, dtype=np.uint64).cumprod()
+    # Powers go by the place in the text, which the last factor undoes; what stands between words
+    # counts nothing.
+    weighted = texts.scattered * powers.take(places)
+    hashes: NDArray[np.uint64] = np.add.reduceat(weighted, positions)
+    hashes *= inverses[places[positions]]
+    return hashes
 
 
 @dataclass(frozen=True)
-class Runs:
-    """The different character runs of a column of texts, in lower case and without diacritics.
+class Numbers:
+    """The numbers of a column of texts, by their digits alone.
+
+    It finds what :func:`routelmt_cli.features.patterns.numbers` finds: '1.234,5', '1,234.5' and
+    full-width '1234.5' are the same number.
 
     Parameters
     ----------
-    keys
-        uint64, ascending: row and hash of every different run.
-    totals
-        float64, shape (n,): all runs of each text, repeated ones included.
+    hashes
+        uint64, one a number.
+    segments
+        int64, the row of each number, ascending.
     """
 
-    keys: NDArray[np.uint64]
-    totals: NDArray[np.float64]
+    hashes: NDArray[np.uint64]
+    segments: NDArray[np.int64]
 
     @classmethod
-    def of(cls, texts: Texts, size: int = 4) -> Runs:
-        """Find the runs of a column.
+    def of(cls, texts: Texts) -> Numbers:
+        """Find the numbers of a column.
 
         Parameters
         ----------
         texts
             At most 2^24 texts.
-        size
-            Characters in a run.
         """
-        totals = np.maximum(texts.characters - size + 1, 0)
-        runs = texts.codes.size - size + 1
-        if runs <= 0:
-            return cls(np.zeros(0, dtype=np.uint64), totals)
-        combined = np.zeros(runs, dtype=np.uint64)
-        for offset in range(size):
-            combined = combined * _PRIME + texts.folded[offset : offset + runs]
-        same = texts.segment_of[:runs] == texts.segment_of[size - 1 :]
-        keys = np.sort(_keys(texts.segment_of[:runs][same], combined[same]))
-        fresh = np.ones(keys.size, dtype=np.bool_)
-        fresh[1:] = keys[1:] != keys[:-1]
-        return cls(keys[fresh], totals)
-
-    @cached_property
-    def distinct(self) -> NDArray[np.float64]:
-        """Number of different runs of each text."""
-        return np.bincount(_rows_of(self.keys), minlength=len(self.totals)).astype(np.float64)
-
-    def distinct_share(self) -> NDArray[np.float64]:
-        """Share of different runs among all: low where a text repeats itself.
-
-        It stands for the compression ratio, which depends on the zlib that Python was built with.
-        """
-        return share(self.distinct, self.totals)
-
-    def count_shared(self, other: Runs) -> NDArray[np.float64]:
-        """Count the different runs that the same row of another column has too."""
-        shared = self.keys[_contained(self.keys, other.keys)]
-        return np.bincount(_rows_of(shared), minlength=len(self.totals)).astype(np.float64)
+        digits = np.flatnonzero(texts.is_any(DIGIT))
+        if not digits.size:
+            return cls(np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.int64))
+        rows = texts.segment_of[digits]
+        gaps = np.diff(digits)
+        between = texts.codes[np.minimum(digits[:-1] + 1, texts.codes.size - 1)]
+        separated = (gaps == 2) & np.isin(between, _NUMBER_SEPARATORS)
+        starts = np.ones(digits.size, dtype=np.bool_)
+        starts[1:] = ~((gaps == 1) | separated) | (rows[1:] != rows[:-1])
+        first = np.flatnonzero(starts)
+        lengths = np.diff(np.append(first, digits.size))
+        places = np.arange(digits.size) - np.repeat(first, lengths)
+        powers = np.full(int(lengths.max()), PRIME, dtype=np.uint64).cumprod()
+        values = texts.digits_at(digits).astype(np.uint64) + np.uint64(1)
+        return cls(np.add.reduceat(mix(values) * powers[places], first), rows[first])

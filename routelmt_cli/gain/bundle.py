@@ -1,8 +1,9 @@
 """Router bundles: a router as a folder of plain files.
 
 A :class:`~routelmt_cli.gain.router.Router` goes in and comes out. ``NAME.router/`` holds
-``router.json`` (description, length model, SHA-256 of every other file), ``gain-0.txt`` ...
-(boosted trees as text) and ``source.spm.model``. What always holds: the same router gives the same
+``router.json`` (description and SHA-256 of every other file), ``trees-0.txt`` ... (boosted trees
+as text), ``arrays-0.npz`` ... (numbers) and ``pieces-0.spm.model`` ...; what is in them is the
+matter of :mod:`routelmt_cli.gain.bundle_content`. What always holds: the same router gives the same
 bytes; a bundle appears whole or not at all; loading runs no code from it, follows no link, reads
 no more than the bounds, and shows every byte to our own checks before a native parser sees any;
 whatever is wrong with it is a ``UsageError``. Hashes here find damage, not malice: they are
@@ -15,6 +16,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -22,22 +24,25 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from routelmt_cli.errors import UsageError
-from routelmt_cli.features.pieces import MAX_MODEL_BYTES, PieceModel
-from routelmt_cli.features.schema import FEATURE_NAMES
-from routelmt_cli.gain.length_model import LengthModel
-from routelmt_cli.gain.metadata import FORMAT_VERSION, MetadataError, read_metadata
+from routelmt_cli.features.pieces import MAX_MODEL_BYTES
+from routelmt_cli.gain.arrays import MAX_ARRAYS_BYTES
+from routelmt_cli.gain.bundle_content import ContentError, read_content, write_content
+from routelmt_cli.gain.metadata import FORMAT_VERSION
 from routelmt_cli.gain.router import Router
-from routelmt_cli.gain.trees import MAX_BOOSTER_BYTES, GainBooster
+from routelmt_cli.gain.trees import MAX_BOOSTER_BYTES
 
 DESCRIPTION = "router.json"
-PIECES = "source.spm.model"
 NOTES = "README.md"
 """The one file beside the listed ones that a bundle may hold: words for people, never read."""
 
 _FORMAT = "routelmt router"
 _MAX_DESCRIPTION_BYTES = 1 << 20
-_MAX_BOOSTERS = 64
-_KEYS = frozenset({"format", "files", "boosters", "offset", "length_model", "metadata"})
+_MAX_FILES = 512
+_BOUNDS = {
+    re.compile(r"trees-\d{1,3}\.txt"): MAX_BOOSTER_BYTES,
+    re.compile(r"arrays-\d{1,3}\.npz"): MAX_ARRAYS_BYTES,
+    re.compile(r"pieces-\d{1,3}\.spm\.model"): MAX_MODEL_BYTES,
+}
 _HINT = "calibrate the router again or get a new copy"
 
 
@@ -49,19 +54,11 @@ def bundle_files(router: Router) -> dict[str, bytes]:
     router
         The router to write.
     """
-    names = [_booster_name(number) for number in range(len(router.boosters))]
-    files = {name: booster.content for name, booster in zip(names, router.boosters, strict=True)}
-    if router.pieces is not None:
-        files[PIECES] = router.pieces.content
+    content, files = write_content(router)
     description = {
         "format": _FORMAT,
-        "metadata": router.metadata.as_json(),
-        "boosters": [
-            {"file": name, "scale": scale} for name, scale in zip(names, router.scales, strict=True)
-        ],
-        "offset": router.offset,
-        "length_model": router.length_model.as_dict(),
-        "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+        **content,
+        "files": {name: hashlib.sha256(one).hexdigest() for name, one in files.items()},
     }
     text = json.dumps(description, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return {DESCRIPTION: text.encode("utf-8") + b"\n", **files}
@@ -147,32 +144,22 @@ def load_bundle(path: str | Path) -> Router:
             f"router {path} {what}", hint="give the NAME.router folder that calibrate wrote"
         )
     description = _description(path)
-    boosters = _boosters_listed(description, path)
-    names = [name for name, _ in boosters]
-    listed = _files_listed(description, path, names)
+    listed = _files_listed(description.pop("files", None), path)
     _check_folder(path, listed)
-    bounds = {name: MAX_MODEL_BYTES if name == PIECES else MAX_BOOSTER_BYTES for name in listed}
-    contents = {name: _read(path / name, bounds[name], listed[name]) for name in listed}
+    contents = {name: _read(path / name, _bound(name), listed[name]) for name in listed}
+    del description["format"]
     try:
-        metadata = read_metadata(description["metadata"])
-        length_model = _length_model(description["length_model"])
-    except (MetadataError, ValueError) as error:
+        return read_content(description, contents, str(path))
+    except ContentError as error:
         _refuse(path / DESCRIPTION, str(error))
-    pieces = PieceModel(contents[PIECES]) if PIECES in contents else None
-    return Router(
-        metadata=metadata,
-        pieces=pieces,
-        boosters=tuple(
-            GainBooster(contents[name], FEATURE_NAMES, name=str(path / name)) for name in names
-        ),
-        scales=tuple(scale for _, scale in boosters),
-        offset=_number(description["offset"], "offset", path),
-        length_model=length_model,
-    )
 
 
-def _booster_name(number: int) -> str:
-    return f"gain-{number}.txt"
+def _bound(name: str) -> int:
+    """Give the most bytes that a file of this name may have, 0 where it is none of ours."""
+    for pattern, bound in _BOUNDS.items():
+        if pattern.fullmatch(name):
+            return bound
+    return 0
 
 
 def _refuse(path: Path, what: str, hint: str = _HINT) -> NoReturn:
@@ -215,40 +202,20 @@ def _description(path: Path) -> dict[str, Any]:
     version = metadata.get("format_version") if isinstance(metadata, dict) else None
     if type(version) is int and version > FORMAT_VERSION:
         _refuse(file, "was written by a later routelmt", "install a newer routelmt")
-    if value.keys() != _KEYS:
-        _refuse(file, "has missing or unknown parts")
+    if type(version) is int and version < FORMAT_VERSION:
+        _refuse(file, "was written by an earlier routelmt", "calibrate the router again")
     return value
 
 
-def _number(value: object, name: str, path: Path) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        _refuse(path / DESCRIPTION, f"{name} is not a number")
-    # Written so that NaN fails too; an integer of JSON can be larger than any float.
-    if not abs(value) <= 1e6:
-        _refuse(path / DESCRIPTION, f"{name} is out of range")
-    return float(value)
-
-
-def _boosters_listed(description: dict[str, Any], path: Path) -> list[tuple[str, float]]:
-    listed = description["boosters"]
-    if not isinstance(listed, list) or not 1 <= len(listed) <= _MAX_BOOSTERS:
-        _refuse(path / DESCRIPTION, "boosters is not a list of 1 to 64")
-    result = []
-    for number, item in enumerate(listed):
-        name = _booster_name(number)
-        if not isinstance(item, dict) or item.keys() != {"file", "scale"} or item["file"] != name:
-            _refuse(path / DESCRIPTION, f"booster {number} is not {name} with a scale")
-        result.append((name, _number(item["scale"], "scale", path)))
-    return result
-
-
-def _files_listed(description: dict[str, Any], path: Path, boosters: list[str]) -> dict[str, str]:
-    """Check the list of files: only names that this module itself would give."""
-    listed = description["files"]
-    if not isinstance(listed, dict) or listed.keys() - {PIECES} != set(boosters):
-        _refuse(path / DESCRIPTION, "files are not the boosters and the SentencePiece model")
-    if not all(isinstance(sha256, str) for sha256 in listed.values()):
-        _refuse(path / DESCRIPTION, "a SHA-256 is not text")
+def _files_listed(listed: object, path: Path) -> dict[str, str]:
+    """Check the list of files: only names that routelmt itself would give."""
+    if not isinstance(listed, dict) or not 0 < len(listed) <= _MAX_FILES:
+        _refuse(path / DESCRIPTION, f"files is not a list of 1 to {_MAX_FILES}")
+    for name, sha256 in listed.items():
+        if not _bound(name):
+            _refuse(path / DESCRIPTION, f"files holds a name of no known kind: {name[:80]!r}")
+        if not isinstance(sha256, str):
+            _refuse(path / DESCRIPTION, "a SHA-256 is not text")
     return listed
 
 
@@ -260,12 +227,3 @@ def _check_folder(path: Path, listed: dict[str, str]) -> None:
         _refuse(path, f"cannot be read: {error.strerror or error}")
     for name in sorted(found - {DESCRIPTION, NOTES, *listed}):
         _refuse(path / name, "is not listed in router.json", "remove it, or get a new copy")
-
-
-def _length_model(value: object) -> LengthModel:
-    names = LengthModel.__dataclass_fields__.keys()
-    if not isinstance(value, dict) or value.keys() != names:
-        raise ValueError("length_model has missing or unknown parts")
-    if any(isinstance(one, bool) or not isinstance(one, int | float) for one in value.values()):
-        raise ValueError("length_model holds something that is no number")
-    return LengthModel(**value)

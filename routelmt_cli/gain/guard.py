@@ -4,11 +4,13 @@ Texts go in, one reason a segment comes out, '' where the retranslation is taken
 holds: the rules read one row at a time, so the outcome never depends on waves or order; they
 compare with the draft, so what the draft did not keep either is never held against the
 retranslation; an empty draft always gives way to a retranslation with text. It judges by form
-alone and has no opinion of fluency or adequacy.
+alone and has no opinion of fluency or adequacy: the last reason, ``chooser``, is never given
+here but where a model of both hypotheses (:mod:`routelmt_cli.gain.chooser`) keeps a draft.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,15 +19,18 @@ from numpy.typing import NDArray
 from routelmt_cli.features import patterns
 from routelmt_cli.features.characters import SCRIPTS, Texts
 from routelmt_cli.features.words import Words
+from routelmt_cli.gain.refusal import is_refusal
 
 TAKEN = ""
 REASONS: tuple[str, ...] = (
     "empty",
     "truncated",
     "looping",
+    "refusal",
     "script",
     "placeholders",
     "numbers",
+    "chooser",
 )
 """Why a draft is kept, in the order in which the rules are asked."""
 
@@ -34,6 +39,8 @@ _LOOP_SHARE = 0.3
 _SCRIPT_MINIMUM_LETTERS = 4
 # Shorter numbers are often, and rightly, written as words by the better translation.
 _SHORTEST_NUMBER = 3
+_NUMBER = re.compile(r"\d+(?:[.,'’٫٬\u00a0\u202f]\d+)*")
+_SEPARATOR = re.compile(r"\D")
 
 _CYRILLIC = "be bg kk ky mk mn ru sr tg tt uk"
 _ARABIC = "ar fa ps sd ug ur"
@@ -102,12 +109,13 @@ def keep_reasons(
         "empty": empty,
         "truncated": np.asarray(truncated, dtype=np.bool_),
         "looping": _looping(*columns),
+        "refusal": np.array(list(map(is_refusal, sources, drafts, retranslations))),
         "script": _wrong_script(*columns, target_language=target_language),
         "placeholders": _lost_placeholders(sources, drafts, retranslations),
-        "numbers": _lost_numbers(sources, drafts, retranslations),
+        "numbers": _lost_numbers(*columns),
     }
     reasons = np.full(count, TAKEN, dtype=object)
-    for name in reversed(REASONS):
+    for name in reversed([name for name in REASONS if name in found]):
         reasons[found[name] & (empty | ~blank_draft)] = name
     return [str(reason) for reason in reasons]
 
@@ -184,19 +192,62 @@ def _lost_placeholders(
     return lost
 
 
-def _lost_numbers(
-    sources: Sequence[str], drafts: Sequence[str], retranslations: Sequence[str]
-) -> NDArray[np.bool_]:
+def _lost_numbers(sources: Texts, drafts: Texts, retranslations: Texts) -> NDArray[np.bool_]:
     """Find rows where the draft kept a long number of the source that the retranslation lost.
 
     A number is looked for in all digits of the retranslation put together, so that another way
-    of writing it ('4 000' for '4,000', '01:40' for '01.40') is no loss.
+    of writing it ('4 000' for '4,000') is no loss. It is not enough that one was lost: the draft
+    must have fewer wrong numbers than the retranslation, and not repeat itself endlessly.
     """
-    lost = np.zeros(len(sources), dtype=np.bool_)
-    for row, source in enumerate(sources):
-        expected = patterns.numbers(source).keys() & patterns.numbers(drafts[row]).keys()
-        long = [digits for digits in expected if len(digits) >= _SHORTEST_NUMBER]
-        if long:
-            found = patterns.all_digits(retranslations[row])
-            lost[row] = any(digits not in found for digits in long)
+    lost = np.zeros(len(sources.rows), dtype=np.bool_)
+    rows = zip(sources.rows, drafts.rows, retranslations.rows, strict=True)
+    for row, (source, draft, retranslation) in enumerate(rows):
+        expected = _long_numbers(source)
+        if not expected:
+            continue
+        digits = patterns.all_digits(retranslation)
+        in_draft, in_retranslation = _long_numbers(draft), _long_numbers(retranslation)
+        missing = {number for number in expected if _shortest_form(number) not in digits}
+        if missing & in_draft:
+            source_digits = patterns.all_digits(source)
+            draft_errors = len(expected - in_draft) + _invented(in_draft, source_digits)
+            errors = len(missing) + _invented(in_retranslation, source_digits)
+            lost[row] = draft_errors < errors
+    if lost.any():
+        # Which draft is sound is asked by the rule for retranslations, the other way round.
+        lost &= ~_looping(sources, retranslations, drafts)
     return lost
+
+
+def _long_numbers(text: str) -> set[str]:
+    """Find the numbers of three digits or more that a better translation writes as digits.
+
+    Dates and times ('16.3.', '10.04.2022', '5.30') fall apart into their groups, since a
+    translation may write 'March' or '17.30'; only groups of three after the first are thousands.
+    A round number ('100', '4000') may be written as a word.
+    """
+    found: list[str] = []
+    for written in _NUMBER.findall(text):
+        first, *groups = map(patterns.all_digits, _SEPARATOR.split(written))
+        thousands = len(first) <= 3
+        found.append(first)
+        for group in groups:
+            thousands = thousands and len(group) == 3
+            if thousands:
+                found[-1] += group
+            else:
+                found.append(group)
+    return {
+        number
+        for number in (number.lstrip("0") for number in found)
+        if len(number) >= _SHORTEST_NUMBER and len(_shortest_form(number)) > 1
+    }
+
+
+def _shortest_form(number: str) -> str:
+    """Leave out two or more zeros at the end: '1200000' may be written '1.2 million'."""
+    return number.rstrip("0") if number.endswith("00") else number
+
+
+def _invented(numbers: set[str], source_digits: str) -> int:
+    return sum(number not in source_digits for number in numbers)

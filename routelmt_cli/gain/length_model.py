@@ -6,15 +6,16 @@ Token counts go in, predicted output tokens come out. The model is linear,
 
 fitted by least absolute error (iteratively reweighted least squares, so that a few runaway
 outputs do not tilt it), then scaled so that the total over the calibration is right, which is
-what a budget feels; clipped to ratios of the source length seen at calibration. What always holds:
-a prediction is finite, at least 1, and vectorised. It gives an expectation, never a bound: what
-is reserved before sending is the cap, not this.
+what a budget feels; clipped to ratios of the source length seen at calibration. Beside that stands
+how far single segments are from it: the 10% and 90% quantiles of actual over predicted tokens.
+What always holds: a prediction is finite, at least 1, and vectorised. It gives an expectation,
+never a bound: what is reserved before sending is the cap, not this.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,9 @@ _ITERATIONS = 30
 _SMALLEST_RESIDUAL = 0.5
 _RIDGE = 1e-3
 _MAX_COEFFICIENT = 1e4
+
+QUANTILES: tuple[float, float] = (0.1, 0.9)
+"""Which quantiles of a segment's length a range of lengths spans."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class LengthModel:
         Bounds of predicted tokens over source tokens.
     slack
         Tokens by which the upper bound is wider, so that short segments are not cut.
+    low_factor, high_factor
+        Quantiles of actual over predicted tokens of the calibration's segments (``QUANTILES``).
     """
 
     intercept: float
@@ -45,6 +51,8 @@ class LengthModel:
     lowest_ratio: float
     highest_ratio: float
     slack: float
+    low_factor: float = 1.0
+    high_factor: float = 1.0
 
     def __post_init__(self) -> None:
         values = self.as_dict().values()
@@ -52,6 +60,8 @@ class LengthModel:
             raise ValueError("a coefficient is not finite or too large")
         if not 0 <= self.lowest_ratio <= self.highest_ratio or self.slack < 0:
             raise ValueError("the bounds are not in order")
+        if not 0 <= self.low_factor <= self.high_factor:
+            raise ValueError("the quantiles are not in order")
 
     def as_dict(self) -> dict[str, float]:
         """Give the coefficients by name, as they stand in a bundle."""
@@ -62,6 +72,8 @@ class LengthModel:
             "lowest_ratio": self.lowest_ratio,
             "highest_ratio": self.highest_ratio,
             "slack": self.slack,
+            "low_factor": self.low_factor,
+            "high_factor": self.high_factor,
         }
 
     def predict(
@@ -86,6 +98,29 @@ class LengthModel:
             linear, self.lowest_ratio * source, self.highest_ratio * source + self.slack
         )
         return np.maximum(bounded, 1.0)
+
+    def predict_quantiles(
+        self, source_tokens: NDArray[np.int64], draft_tokens: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Predict how short and how long each retranslation may be.
+
+        Parameters
+        ----------
+        source_tokens, draft_tokens
+            int, shape (n,).
+
+        Returns
+        -------
+        low, high : numpy.ndarray
+            float64, shape (n,), at least 1: the 10% and 90% quantiles of each segment alone.
+            Their sums span more than the total's own quantiles would, since segments that are
+            longer than predicted stand beside shorter ones.
+        """
+        predicted = self.predict(source_tokens, draft_tokens)
+        low, high = (
+            np.maximum(predicted * factor, 1.0) for factor in (self.low_factor, self.high_factor)
+        )
+        return low, high
 
 
 def fit_length_model(
@@ -125,7 +160,14 @@ def fit_length_model(
         )
 
     predicted = float(scaled(1.0).predict(source_tokens, draft_tokens).sum())
-    return scaled(float(np.clip(actual.sum() / predicted, 0.25, 4.0)))
+    model = scaled(float(np.clip(actual.sum() / predicted, 0.25, 4.0)))
+    factors = actual / model.predict(source_tokens, draft_tokens)
+    low, high = np.quantile(factors, QUANTILES).tolist()
+    return replace(
+        model,
+        low_factor=_rounded(min(low, _MAX_COEFFICIENT)),
+        high_factor=_rounded(min(high, _MAX_COEFFICIENT)),
+    )
 
 
 def _least_absolute(

@@ -7,16 +7,21 @@ It holds no time stamps, so that the same calibration gives the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import routelmt_cli
 from routelmt_cli.features.schema import FEATURE_NAMES, SCHEMA_VERSION
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Version of the bundle's files; raised when an older routelmt could not read them."""
 
+MAX_PAIRS = 64
+"""Language pairs of one router."""
+
+_CODE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _MAX_TEXT = 4_000
 _MAX_ITEMS = 1_000
 _MAX_DEPTH = 6
@@ -45,12 +50,10 @@ class RouterMetadata:
 
     Parameters
     ----------
-    source_language, target_language
-        Codes as on the command line.
+    pairs
+        Language pairs of the calibration, codes of source and target; none for a prior.
     small, large
         The two models.
-    decoding
-        Fingerprints of prompts and decoding parameters, by the caller's own names.
     metric_signature
         The metric of the gain labels with version and options.
     segments
@@ -62,24 +65,25 @@ class RouterMetadata:
     seeds
         Seeds of the boosters.
     candidate
-        The mix of boosters that was chosen.
+        The mix of parts that was chosen.
+    prior
+        Provenance of the prior that entered the mix; empty where none did.
     lightgbm_version, created_with
         Versions of LightGBM and routelmt that made it.
     format_version, schema_version, feature_names
         What a reader must understand.
     """
 
-    source_language: str
-    target_language: str
+    pairs: Sequence[tuple[str, str]]
     small: ModelIdentity
     large: ModelIdentity
-    decoding: Mapping[str, str]
     metric_signature: str
     segments: int
     provenance: str
     figures: Mapping[str, Any]
     seeds: Sequence[int]
     candidate: str
+    prior: str
     lightgbm_version: str
     created_with: str = f"routelmt {routelmt_cli.__version__}"
     format_version: int = FORMAT_VERSION
@@ -90,40 +94,67 @@ class RouterMetadata:
         """Give the record as plain JSON values."""
         values = asdict(self)
         values["seeds"] = list(self.seeds)
+        values["pairs"] = [list(pair) for pair in self.pairs]
         values["feature_names"] = list(self.feature_names)
-        values["decoding"] = dict(sorted(self.decoding.items()))
         return values
 
+    @property
+    def is_prior(self) -> bool:
+        """Whether it was made for no model pair in particular."""
+        return not self.pairs
+
+    @property
+    def source_language(self) -> str | None:
+        """The one source language, or None where there are several or none."""
+        return _only(source for source, _ in self.pairs)
+
+    @property
+    def target_language(self) -> str | None:
+        """The one target language, or None where there are several or none."""
+        return _only(target for _, target in self.pairs)
+
+    @property
+    def pair_labels(self) -> list[str]:
+        """The language pairs as they are written, such as ``de-en``."""
+        return [pair_label(*pair) for pair in self.pairs]
+
     def mismatches(
-        self,
-        *,
-        source_language: str,
-        target_language: str,
-        small_fingerprint: str,
-        large_fingerprint: str,
-        decoding: Mapping[str, str],
+        self, *, pair: tuple[str, str], small_fingerprint: str, large_fingerprint: str
     ) -> list[str]:
         """Name everything in which a run differs from the calibration.
 
+        A router of several language pairs, or a prior, may be asked about another pair.
+
         Parameters
         ----------
-        source_language, target_language, small_fingerprint, large_fingerprint, decoding
-            The run's own.
+        pair
+            Source and target language of the run.
+        small_fingerprint, large_fingerprint
+            The run's own models.
 
         Returns
         -------
         list of str
             Such as ``small model``; empty where the router fits.
         """
-        compared: dict[str, tuple[str | None, str | None]] = {
-            "source language": (self.source_language, source_language),
-            "target language": (self.target_language, target_language),
-            "small model": (self.small.fingerprint, small_fingerprint),
-            "large model": (self.large.fingerprint, large_fingerprint),
-        }
-        for name in sorted({*self.decoding, *decoding}):
-            compared[f"decoding ({name})"] = (self.decoding.get(name), decoding.get(name))
-        return [name for name, (own, other) in compared.items() if own != other]
+        if self.is_prior:
+            return []
+        found = [] if len(self.pairs) > 1 or pair in self.pairs else ["language pair"]
+        if self.small.fingerprint != small_fingerprint:
+            found.append("small model")
+        if self.large.fingerprint != large_fingerprint:
+            found.append("large model")
+        return found
+
+
+def pair_label(source_language: str, target_language: str) -> str:
+    """Write a language pair in one word, such as ``de-en``."""
+    return f"{source_language}-{target_language}"
+
+
+def _only(names: Iterable[str]) -> str | None:
+    different = set(names)
+    return different.pop() if len(different) == 1 else None
 
 
 class MetadataError(ValueError):
@@ -167,17 +198,14 @@ def read_metadata(value: object) -> RouterMetadata:
     if any(type(seed) is not int or abs(seed) >= 2**31 for seed in seeds):
         raise MetadataError("a seed is not a whole number")
     _check_plain(value["figures"], "figures")
-    decoding = value["decoding"]
-    if not isinstance(value["figures"], dict) or not isinstance(decoding, dict):
-        raise MetadataError("figures or decoding is not an object")
-    _check_plain(decoding, "decoding")
-    if not all(isinstance(item, str) for item in decoding.values()):
-        raise MetadataError("decoding holds something that is not text")
+    if not isinstance(value["figures"], dict):
+        raise MetadataError("figures is not an object")
     return RouterMetadata(
         **{
             **value,
             "small": _identity(value["small"], "small"),
             "large": _identity(value["large"], "large"),
+            "pairs": _pairs(value["pairs"]),
             "seeds": tuple(seeds),
             "feature_names": FEATURE_NAMES,
         }
@@ -185,14 +213,28 @@ def read_metadata(value: object) -> RouterMetadata:
 
 
 _TEXTS = (
-    "source_language",
-    "target_language",
     "metric_signature",
     "provenance",
     "candidate",
+    "prior",
     "lightgbm_version",
     "created_with",
 )
+
+
+def _pairs(value: object) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, list) or len(value) > MAX_PAIRS:
+        raise MetadataError(f"pairs is not a list of at most {MAX_PAIRS}")
+    pairs = []
+    for pair in value:
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise MetadataError("a language pair is not a source and a target")
+        if not all(isinstance(code, str) and _CODE.fullmatch(code) for code in pair):
+            raise MetadataError("a language pair is not of two codes")
+        pairs.append((pair[0], pair[1]))
+    if len(set(pairs)) != len(pairs):
+        raise MetadataError("pairs holds a language pair twice")
+    return tuple(pairs)
 
 
 def _identity(value: object, name: str) -> ModelIdentity:

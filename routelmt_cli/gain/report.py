@@ -8,61 +8,75 @@ the verdict says where the router does not beat the best of them. It prints noth
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from routelmt_cli.evaluation import baselines, curve, ranking
+from routelmt_cli.evaluation import baselines, curve
+from routelmt_cli.evaluation.comparison import Budget, Comparison, Ordering, compare
+from routelmt_cli.evaluation.figures import SHARE, Figures
+from routelmt_cli.evaluation.report import verdict
 from routelmt_cli.features.schema import FEATURE_NAMES
+from routelmt_cli.gain.labels import GainLabels
+from routelmt_cli.gain.training import Trained
 
 FloatArray = NDArray[np.float64]
 
-HIT_SHARE = 0.3
-SEVERE_REGRESSION = -10.0
-"""Points of chrF++ from which a regression counts as severe."""
-
 ROUTER = "router"
+PROBE = "probe only"
+
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-_SAMPLES = 200
+_SAMPLES = 400
 _DIGITS = 4
+_SHOWN = ("spearman", "hit_rate", "recovered_share", "area", "severe_rate")
 
 
 def out_of_fold_report(
-    gain: FloatArray,
-    predicted: FloatArray,
+    labels: GainLabels,
+    trained: Trained,
     features: NDArray[np.float32],
     *,
+    severe: float,
+    folds: int,
     seed: int = 0,
-    folds: int = 5,
 ) -> dict[str, Any]:
     """Compare out-of-fold predictions with rules that need no router.
 
     Parameters
     ----------
-    gain, predicted
-        float64, shape (n,): true and out-of-fold gain.
+    labels
+        True gains and scores, n rows.
+    trained
+        With out-of-fold predictions of the router and of its families.
     features
-        float32, shape (n, number of features): rules that lack their column (no
-        log-probabilities) are left out.
-    seed
-        Of the random rule and of the bootstrap.
+        float32, shape (n, f), not normalised: rules that lack their column are left out.
+    severe
+        Gain at or below which a regression is severe.
     folds
-        How many contiguous folds the predictions come from, for the record.
+        How many folds the predictions come from, for the record.
+    seed
+        Of the block bootstrap.
 
     Returns
     -------
     dict
-        ``gain`` (mean, quantiles, shares), ``systems`` (Spearman, hit rate and area of the router
-        and of every rule), ``area_interval`` (95% of a bootstrap over segments), ``verdict``.
-        Areas are for a budget of calls: 0 is random, 1 the true gain's order.
+        ``gain`` (mean, quantiles, shares), ``systems`` (figures of the router, of each family
+        alone, of every rule and of the oracles), ``intervals`` of the router, ``lead`` over the
+        best rule, ``verdict``. For a budget of calls.
     """
-    scores = {ROUTER: predicted, **_rules(features, len(gain), seed)}
-    systems = {name: _figures(gain, values) for name, values in scores.items()}
-    rules = {name: figures["area"] for name, figures in systems.items() if name != ROUTER}
-    best = max(rules, key=lambda name: rules[name])
-    interval, behind = _bootstrap(gain, predicted, scores[best], seed)
+    gain, predicted = labels.gain, trained.predicted
+    orderings = [Ordering(ROUTER, predicted, "router", predicts_gain=True)]
+    if "probe" in trained.families:
+        orderings.append(Ordering(PROBE, trained.families["probe"], "part", predicts_gain=True))
+    orderings += [Ordering(name, scores) for name, scores in _rules(features).items()]
+    orderings += [
+        Ordering("true draft quality, lowest first", -labels.draft_scores, "oracle"),
+        Ordering("true gain", gain, "oracle", predicts_gain=True),
+    ]
+    found = compare(gain, orderings, Budget("calls"), severe=severe, samples=_SAMPLES, seed=seed)
+    lead = found.lead
     return {
         "segments": len(gain),
         "folds": folds,
@@ -70,16 +84,26 @@ def out_of_fold_report(
             "mean": _round(gain.mean()),
             "quantiles": {f"{q:g}": _round(np.quantile(gain, q)) for q in _QUANTILES},
             "share_positive": _round((gain > 0).mean()),
-            "share_severe_regression": _round((gain <= SEVERE_REGRESSION).mean()),
+            "share_severe_regression": _round((gain <= severe).mean()),
         },
-        "systems": systems,
-        "area_interval": [_round(value) for value in interval],
-        "best_rule": best,
-        "verdict": _verdict(systems[ROUTER]["area"], best, rules[best], behind),
+        "severe": severe,
+        "systems": {row.name: _figures(row.figures) for row in found.rows},
+        "intervals": {name: [_round(value) for value in found.intervals[name]] for name in _SHOWN},
+        "best_rule": lead.rule,
+        "lead": {
+            "difference": _round(lead.difference),
+            "interval": [_round(lead.low), _round(lead.high)],
+            "p_value": _round(lead.p_value),
+        },
+        "beats_rules": bool(_router_area(found) > 0 and lead.difference > 0),
+        "verdict": verdict(found),
+        "family_areas": {
+            name: _round(curve.area(gain, values)) for name, values in trained.families.items()
+        },
     }
 
 
-def report_rows(report: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+def report_rows(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Render the systems of a report as rows of a table.
 
     Parameters
@@ -90,11 +114,19 @@ def report_rows(report: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
     Returns
     -------
     list of tuple
-        A header, then name, Spearman, hit rate and area of every system.
+        A header, then name, Spearman, hit rate, recovered share and area of every system.
     """
-    rows = [("order", "Spearman", f"hit rate at {HIT_SHARE:.0%}", "area")]
+    rows: list[tuple[str, ...]] = [
+        ("order", "Spearman", f"HitRate@{SHARE:.0%}", f"recovered@{SHARE:.0%}", "nAUC")
+    ]
     rows += [
-        (name, f"{one['spearman']:.3f}", f"{one['hit_rate']:.1%}", f"{one['area']:.3f}")
+        (
+            name,
+            f"{one['spearman']:.3f}",
+            f"{one['hit_rate']:.1%}",
+            f"{one['recovered_share']:.3f}",
+            f"{one['area']:.3f}",
+        )
         for name, one in report["systems"].items()
     ]
     return rows
@@ -109,68 +141,47 @@ def report_lines(report: Mapping[str, Any]) -> list[str]:
         From :func:`out_of_fold_report`.
     """
     gain = report["gain"]
-    low, high = report["area_interval"]
+    low, high = report["intervals"]["area"]
     quantiles = ", ".join(f"{float(q):.0%} {v:+.1f}" for q, v in gain["quantiles"].items())
-    return [
+    lines = [
         f"{report['segments']} segments, {report['folds']} contiguous folds, "
-        f"area {low:.3f} to {high:.3f} (95% of bootstrap samples)",
+        f"nAUC {low:.3f} to {high:.3f} (95%, block bootstrap)",
         f"gain: mean {gain['mean']:+.2f}, quantiles {quantiles}",
         f"{gain['share_positive']:.0%} of segments gain, {gain['share_severe_regression']:.1%} "
-        f"lose {-SEVERE_REGRESSION:.0f} points or more",
-        report["verdict"],
+        f"lose {-report['severe']:g} points or more",
     ]
+    if "mix" in report:
+        shares = ", ".join(f"{name} {share:.0%}" for name, share in report["mix"].items())
+        lines.append(f"mix: {shares}")
+    for pair, one in report.get("left_out", {}).items():
+        lines.append(
+            f"{pair} by a router of the other pairs: recovered@{SHARE:.0%} "
+            f"{one['recovered_share']:.3f}, nAUC {one['area']:.3f}"
+        )
+    lines.append(str(report["verdict"]))
+    return lines
 
 
-def _round(value: float) -> float:
-    return round(float(value), _DIGITS)
+def _router_area(found: Comparison) -> float:
+    return next(row.figures.area for row in found.rows if row.kind == "router")
 
 
-def _rules(features: NDArray[np.float32], count: int, seed: int) -> dict[str, FloatArray]:
+def _rules(features: NDArray[np.float32]) -> dict[str, FloatArray]:
     def column(name: str) -> FloatArray:
         return features[:, FEATURE_NAMES.index(name)].astype(np.float64)
 
-    ratio = column("length_ratio_characters")
-    usual = np.nanmedian(ratio) if np.isfinite(ratio).any() else 0.0
-    # An empty draft has no ratio and is the oddest of all.
-    oddness = np.nan_to_num(np.abs(ratio - usual), nan=np.inf)
-    rules: dict[str, FloatArray] = {
-        "random": baselines.random(count, seed),
-        "longest source first": baselines.length(column("source_characters")),
-        "oddest draft length first": oddness,
-    }
-    mean_logprob = column("logprob_mean")
-    if np.isfinite(mean_logprob).any():
-        rules["lowest mean log-probability first"] = baselines.difficulty(mean_logprob)
-    return rules
+    return baselines.rules(
+        column("source_characters"),
+        np.exp(column("length_ratio_characters")),
+        mean_piece_log_probabilities=column("source_piece_logprob_mean"),
+        mean_log_probabilities=column("logprob_mean"),
+        mean_entropies=column("entropy_mean"),
+    )
 
 
-def _figures(gain: FloatArray, scores: FloatArray) -> dict[str, float]:
-    return {
-        "spearman": _round(ranking.spearman(scores, gain)),
-        "hit_rate": _round(ranking.hit_rate(scores, gain, HIT_SHARE)),
-        "area": _round(curve.area(gain, scores)),
-    }
+def _figures(figures: Figures) -> dict[str, float | None]:
+    return {name: _round(getattr(figures, name)) for name in _SHOWN}
 
 
-def _bootstrap(
-    gain: FloatArray, router: FloatArray, rule: FloatArray, seed: int
-) -> tuple[Sequence[float], float]:
-    """Resample segments: an interval for the router's area, and how often a rule beats it."""
-    generator = np.random.default_rng(seed)
-    areas, behind = [], 0
-    for _ in range(_SAMPLES):
-        rows = generator.integers(0, len(gain), len(gain))
-        own = curve.area(gain[rows], router[rows])
-        areas.append(own)
-        behind += own <= curve.area(gain[rows], rule[rows])
-    return np.quantile(areas, (0.025, 0.975)).tolist(), behind / _SAMPLES
-
-
-def _verdict(area: float, best: str, best_area: float, behind: float) -> str:
-    if area <= 0.0:
-        return "no better than random order here: do not spend by this router"
-    if area <= best_area:
-        return f"no better than the rule '{best}' here"
-    if behind > 0.05:
-        return f"ahead of every rule, but not surely: '{best}' wins {behind:.0%} of resamples"
-    return "beats every rule"
+def _round(value: float) -> float | None:
+    return None if np.isnan(value) else round(float(value), _DIGITS)

@@ -26,7 +26,9 @@ MAX_LEAVES = 256
 
 _DECISION_TYPES = frozenset({0, 2, 4, 6, 8, 10})
 """Numerical splits: default side (2) and how missing values are told (4, 8); 1 is categorical."""
-_MAX_VALUE = 1e300
+_MAX_THRESHOLD = 1e300
+# So far below the largest float that no sum and no scale of a bundle makes it endless.
+_MAX_LEAF = 1e12
 
 Number = TypeVar("Number", int, float)
 
@@ -237,11 +239,9 @@ def _check_tree(tree: Tree, feature_count: int) -> None:
         raise TreeError("a split uses a feature that does not exist")
     if not set(tree.decision_types) <= _DECISION_TYPES:
         raise TreeError("a split is of an unknown kind")
-    if not all(
-        math.isfinite(value) and abs(value) < _MAX_VALUE
-        for value in (*tree.thresholds, *tree.leaf_values)
-    ):
-        raise TreeError("a value is not finite")
+    for values, bound in ((tree.thresholds, _MAX_THRESHOLD), (tree.leaf_values, _MAX_LEAF)):
+        if not all(math.isfinite(value) and abs(value) < bound for value in values):
+            raise TreeError("a value is not finite, or too large")
     # A split's children come after it and every node but the root has one parent: no cycles.
     if any(0 <= child <= split for split, child in _children(tree)):
         raise TreeError("a split comes before its parent")

@@ -1,12 +1,13 @@
-"""``calibrate``: both models translate a corpus with references; a router is trained on the gain.
+"""``calibrate``: from a corpus to a router bundle, both models or given hypotheses at the source.
 
-Uses the same journal as ``translate``, so it is resumed by being started again and pays nothing
-twice.
+With models, both translate a corpus with references; the journal is that of ``translate``, so a
+calibration is resumed by being started again and pays nothing twice. Where the corpus has columns
+of hypotheses, ``given_hypotheses`` does the work and no model is looked for.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -18,22 +19,26 @@ import numpy.typing as npt
 
 from routelmt_cli.budget.money import format_usd
 from routelmt_cli.errors import BudgetError, UsageError
+from routelmt_cli.evaluation.metrics import DEFAULT_METRIC, Metric, open_metric
 from routelmt_cli.gain.bundle import DESCRIPTION, save_bundle
-from routelmt_cli.gain.calibration import (
-    Calibration,
-    CalibrationContext,
-    Retranslations,
-)
-from routelmt_cli.gain.calibration import (
-    calibrate as train_router,
-)
+from routelmt_cli.gain.calibration import Calibration, Retranslations
+from routelmt_cli.gain.labels import gain_labels
 from routelmt_cli.gain.metadata import ModelIdentity
-from routelmt_cli.gain.training import MIN_SEGMENTS
 from routelmt_cli.run import folder as run_folder
+from routelmt_cli.run.calibration_training import Labelled, refuse_too_few, train
 from routelmt_cli.run.continuing import open_journal
 from routelmt_cli.run.corpus_input import CorpusInput, open_input
 from routelmt_cli.run.folder import RunFolder
+from routelmt_cli.run.given_hypotheses import calibrate_given
 from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.labelled_input import (
+    DEFAULT_REFERENCE_COLUMN,
+    missing_references,
+    read_labels,
+    read_texts,
+)
+from routelmt_cli.run.language_pairs import LanguagePair
+from routelmt_cli.run.length_strata import sample_by_length
 from routelmt_cli.run.options import CalibrateOptions
 from routelmt_cli.run.prediction import draft_table
 from routelmt_cli.run.progress import Progress, Silent
@@ -42,6 +47,8 @@ from routelmt_cli.run.setup import Pair, find_pair, identity
 from routelmt_cli.run.spending import Spender, needed_nanousd
 from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
 from routelmt_cli.translators.models import Model
+
+_MAX_TEXT = 2_000  # well below what a bundle's reader refuses
 
 
 @dataclass(frozen=True)
@@ -63,12 +70,23 @@ def calibrate(options: CalibrateOptions, progress: Progress | None = None) -> Ca
     Raises
     ------
     UsageError
-        Where the corpus or the models are wrong, or there is too little to learn from.
+        Where the options contradict one another, the corpus or the models are wrong, or there is
+        too little to learn from.
     BudgetError
-        Where the worst case of both models on all segments exceeds the budget.
+        Where the worst case of what is to be spent exceeds the budget.
     """
     progress = progress or Silent()
     _refuse_output(options.output, overwrite=options.overwrite)
+    _refuse_values(options)
+    if options.draft_column is not None or options.retranslation_column is not None:
+        calibration, spend_nanousd = calibrate_given(options, progress)
+        save_bundle(calibration.router, options.output, overwrite=options.overwrite)
+        return CalibrationResult(calibration, spend_nanousd)
+    return _calibrate_with_models(options, progress)
+
+
+def _calibrate_with_models(options: CalibrateOptions, progress: Progress) -> CalibrationResult:
+    _refuse_what_needs_hypotheses(options)
     source_language = options.pair.source_language
     target_language = options.pair.target_language
     if source_language is None or target_language is None:
@@ -80,7 +98,7 @@ def calibrate(options: CalibrateOptions, progress: Progress | None = None) -> Ca
         begun_with = identity(source, pair, deterministic=options.pair.deterministic)
         with RunFolder(run_folder.beside(options.output)) as folder:
             segments = scan(source.corpus, folder.sources)
-            corpus = _read(options, source, pair, segments)
+            corpus = _read(options, source, pair, segments, progress)
 
             with open_journal(
                 folder,
@@ -92,6 +110,44 @@ def calibrate(options: CalibrateOptions, progress: Progress | None = None) -> Ca
                 calibration = _calibrate(options, pair, corpus, journal, progress)
                 save_bundle(calibration.router, options.output, overwrite=options.overwrite)
                 return CalibrationResult(calibration, journal.spend_nanousd())
+
+
+def _refuse_what_needs_hypotheses(options: CalibrateOptions) -> None:
+    """Refuse options that say nothing where both models make the hypotheses."""
+    needing = {
+        "several corpora": bool(options.further),
+        "--draft-score": options.draft_score is not None,
+        "--retranslation-score": options.retranslation_score is not None,
+        "--language-column": options.language_column is not None,
+        "--score-with": options.score_with is not None,
+    }
+    for name, given in needing.items():
+        if given:
+            raise UsageError(
+                f"{name} can only be given for a corpus that has its hypotheses",
+                hint="name their columns with --draft-column and --retranslation-column",
+            )
+
+
+def _refuse_values(options: CalibrateOptions) -> None:
+    """Refuse, before anything is read or spent, values that would only fail later."""
+    open_metric(options.metric or DEFAULT_METRIC)
+    if not -math.inf < options.guard_threshold < 0:
+        raise UsageError(
+            f"--guard-threshold must be below 0, not {options.guard_threshold:g}",
+            hint="it is the gain of a severe regression, such as -10",
+        )
+    names = {
+        "--small": options.pair.small,
+        "--large": options.pair.large,
+        "--provenance": options.provenance,
+    }
+    for name, text in names.items():
+        if not text.isprintable() or len(text) > _MAX_TEXT:
+            raise UsageError(
+                f"{name} cannot stand in a bundle: it is not one line of at most {_MAX_TEXT} "
+                "printable characters"
+            )
 
 
 def _refuse_output(path: Path, *, overwrite: bool) -> None:
@@ -112,35 +168,50 @@ def _refuse_output(path: Path, *, overwrite: bool) -> None:
 
 @dataclass(frozen=True)
 class _Corpus:
-    """What a calibration works on; ``usable`` are the items that have a reference."""
+    """What a calibration works on; ``usable`` are the items that can be scored."""
 
     segments: Segments
-    references: list[str]
+    metric: Metric
+    references: list[str] | None
+    documents: list[str] | None
     usable: npt.NDArray[np.int64]
     small: Tier
     large: Tier
 
 
 def _read(
-    options: CalibrateOptions, source: CorpusInput, pair: Pair, segments: Segments
+    options: CalibrateOptions,
+    source: CorpusInput,
+    pair: Pair,
+    segments: Segments,
+    progress: Progress,
 ) -> _Corpus:
-    references = _references(options, source, segments)
-    usable = np.flatnonzero([bool(reference.strip()) for reference in references])
+    metric = open_metric(options.metric or DEFAULT_METRIC)
+    first_row = segments.first_row.tolist()
+    references, documents = None, None
+    usable = np.arange(segments.items, dtype=np.int64)
+    if metric.needs_references:
+        rows = read_texts(source.corpus, options.reference_column or DEFAULT_REFERENCE_COLUMN)
+        references = [rows[row] for row in first_row]
+        usable = np.flatnonzero([bool(reference.strip()) for reference in references])
+        if not len(usable):
+            raise UsageError(
+                f"{source.name}: no segment has both a source and a reference",
+                hint="name the column of the references with --reference-column",
+            )
+        missing = segments.items - len(usable)
+        for warning in missing_references(source.name, missing, segments.items):
+            progress.note(warning)
+    if options.document_column is not None:
+        rows = read_labels(source.corpus, options.document_column)
+        documents = [rows[row] for row in first_row]
     if options.limit is not None:
-        usable = usable[: options.limit]
-    if not len(usable):
-        raise UsageError(
-            f"{source.name}: no segment has both a source and a reference",
-            hint="name the column of the references with --reference-column",
-        )
-    if len(usable) < MIN_SEGMENTS:
-        raise UsageError(
-            f"{source.name}: {len(usable)} segments are too few to calibrate a router",
-            hint=f"give at least {MIN_SEGMENTS}, better 500 or more",
-        )
+        lengths = np.array([len(text) for text in segments.sources.take(usable)])
+        usable = usable[sample_by_length(lengths, options.limit, seed=options.seed)]
+    refuse_too_few(source.name, len(usable))
     small = open_tier(SMALL, pair.small, segments, source.name)
     large = open_tier(LARGE, pair.large, segments, source.name)
-    return _Corpus(segments, references, usable, small, large)
+    return _Corpus(segments, metric, references, documents, usable, small, large)
 
 
 def _calibrate(
@@ -157,14 +228,6 @@ def _calibrate(
     spender.buy(corpus.large, corpus.usable, "retranslating")
     progress.stage("training", 0, journal.spend_nanousd())
     return _train(options, pair, corpus, journal)
-
-
-def _references(options: CalibrateOptions, source: CorpusInput, segments: Segments) -> list[str]:
-    """Read the reference of every item: that of its first row."""
-    rows: list[str] = []
-    for texts in source.corpus.texts(options.reference_column):
-        rows += texts.to_pylist()
-    return [rows[row] for row in segments.first_row.tolist()]
 
 
 def _refuse_small_budget(
@@ -194,27 +257,30 @@ def _train(options: CalibrateOptions, pair: Pair, corpus: _Corpus, journal: Jour
         tokens=np.array([hypothesis.output_tokens for hypothesis in bought], np.int64),
         truncated=np.array([hypothesis.truncated for hypothesis in bought], np.bool_),
     )
-    context = CalibrationContext(
-        source_language=pair.source_language,
+    languages = LanguagePair(pair.source_language, pair.target_language)
+    labels = gain_labels(
+        table.sources,
+        table.drafts,
+        retranslations.texts,
+        _of_items(corpus.references, items),
+        retranslations.truncated,
         target_language=pair.target_language,
+        metric=corpus.metric,
+    )
+    data = Labelled(
+        table=table,
+        retranslations=retranslations,
+        labels=labels,
+        pairs=[languages] * len(items),
+        documents=_of_items(corpus.documents, items),
         small=_identity(pair.small),
         large=_identity(pair.large),
-        decoding={},
-        provenance=options.provenance or f"{len(items)} segments of the user's corpus",
     )
-    made = train_router(
-        table,
-        retranslations,
-        [corpus.references[item] for item in items],
-        context,
-        seed=options.seed,
-    )
-    ratio = float(table.draft_tokens.sum() / max(1, table.source_tokens.sum()))
-    figures = {**made.report, "draft_tokens_per_source_token": round(ratio, 4)}
-    metadata = dataclasses.replace(made.router.metadata, figures=figures)
-    return dataclasses.replace(
-        made, router=dataclasses.replace(made.router, metadata=metadata), report=figures
-    )
+    return train(options, data)
+
+
+def _of_items(column: list[str] | None, items: npt.NDArray[np.int64]) -> list[str] | None:
+    return None if column is None else [column[item] for item in items.tolist()]
 
 
 def _identity(model: Model) -> ModelIdentity:

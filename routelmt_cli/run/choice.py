@@ -1,16 +1,27 @@
-"""Which hypothesis each item gets in the end, and why: the second guard applied to the journal."""
+"""Which hypothesis each item gets in the end, and why: the second guard applied to the journal.
+
+The journal goes in, one code an item comes out. What always holds: the rules are asked first, a
+router's chooser only about what they let pass and where the draft has text; every answer rests on
+its item alone, so it is the same whenever and in whichever order retranslations were bought.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from routelmt_cli.gain.calibration import retranslation_features
 from routelmt_cli.gain.guard import REASONS, keep_reasons
+from routelmt_cli.gain.guard import TAKEN as NO_REASON
+from routelmt_cli.gain.router import Router
+from routelmt_cli.run.hypotheses import Hypothesis
 from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.prediction import draft_table
 from routelmt_cli.run.segments import Segments
-from routelmt_cli.run.tiers import LARGE, SMALL
+from routelmt_cli.run.tiers import LARGE, SMALL, Tier
 
 _BLOCK_ITEMS = 8192
 
@@ -43,8 +54,18 @@ class Choice:
         found = {name: int(repeats[self.code == code].sum()) for code, name in names.items()}
         return {name: count for name, count in found.items() if count}
 
-    def reason(self, item: int, gain: float) -> str:
-        """Say in a word why an item has the hypothesis that it has."""
+    def reason(self, item: int, gain: float, *, allowed: bool = True) -> str:
+        """Say in a word why an item has the hypothesis that it has.
+
+        Parameters
+        ----------
+        item
+            Its number.
+        gain
+            Its predicted gain.
+        allowed
+            Whether a limit on risk, if there is one, lets it through.
+        """
         code = int(self.code[item])
         if code == TAKEN:
             return "retranslated"
@@ -52,33 +73,102 @@ class Choice:
             return "failed"
         if code >= _GUARDED:
             return f"guard: {REASONS[code - _GUARDED]}"
-        return "no predicted gain" if gain <= 0 else "over budget"
+        if gain <= 0:
+            return "no predicted gain"
+        return "over budget" if allowed else "too risky"
 
 
-def choose(journal: Journal, segments: Segments, target_language: str) -> Choice:
-    """Decide for every bought retranslation whether it replaces its draft."""
+@dataclass(frozen=True)
+class SecondOpinion:
+    """What the chooser of a router needs beside the journal.
+
+    Attributes
+    ----------
+    router
+        The run's router.
+    pair
+        The language pair, such as ``de-en``.
+    small
+        The tier that drafted.
+    """
+
+    router: Router
+    pair: str
+    small: Tier
+
+    def keeps(
+        self, journal: Journal, segments: Segments, retranslations: Sequence[Hypothesis]
+    ) -> npt.NDArray[np.bool_]:
+        """Tell which retranslations are not to replace their drafts, bool of shape (n,).
+
+        A router without a chooser for this language pair keeps nothing.
+        """
+        safeguards = self.router.safeguards
+        known = self.router.knows(self.pair)
+        chooser = safeguards.chooser if safeguards is not None and known else None
+        if chooser is None or not retranslations:
+            return np.zeros(len(retranslations), np.bool_)
+        profile = self.router.profiles[self.pair]
+        items = np.array([one.item for one in retranslations], np.int64)
+        table = draft_table(journal, segments, self.small, items)
+        after = retranslation_features(profile, table.sources, [one.text for one in retranslations])
+        blank = np.array([not draft.strip() for draft in table.drafts], np.bool_)
+        return chooser.keep_draft(profile.features(table), after) & ~blank
+
+
+def choose(
+    journal: Journal,
+    segments: Segments,
+    target_language: str,
+    second_opinion: SecondOpinion | None = None,
+) -> Choice:
+    """Decide for every bought retranslation whether it replaces its draft.
+
+    Parameters
+    ----------
+    journal, segments
+        The run.
+    target_language
+        A language code; it tells which script is expected.
+    second_opinion
+        Whose chooser is asked after the rules; None for the rules alone.
+    """
     code = np.zeros(segments.items, np.int8)
-    numbers = {name: _GUARDED + index for index, name in enumerate(REASONS)}
+    numbers = {NO_REASON: TAKEN, **{name: _GUARDED + i for i, name in enumerate(REASONS)}}
     for first in range(0, segments.items, _BLOCK_ITEMS):
         end = min(first + _BLOCK_ITEMS, segments.items)
-        bought = journal.hypotheses(LARGE, range(first, end))
+        bought = []
+        for one in journal.hypotheses(LARGE, range(first, end)):
+            if one.failure is None:
+                bought.append(one)
+            else:
+                code[one.item] = FAILED
         if not bought:
             continue
-        items = [retranslation.item for retranslation in bought]
-        drafts = journal.texts(SMALL, items)
-        reasons = keep_reasons(
-            segments.sources.take(np.array(items, np.int64)),
-            [drafts[item] for item in items],
-            [retranslation.text for retranslation in bought],
-            np.array([retranslation.truncated for retranslation in bought], np.bool_),
-            target_language=target_language,
-        )
-        for retranslation, reason in zip(bought, reasons, strict=True):
-            if retranslation.failure is not None:
-                code[retranslation.item] = FAILED
-            else:
-                code[retranslation.item] = numbers[reason] if reason else TAKEN
+        reasons = _reasons(journal, segments, bought, target_language)
+        passed = [one for one, reason in zip(bought, reasons, strict=True) if reason == NO_REASON]
+        for one, reason in zip(bought, reasons, strict=True):
+            code[one.item] = numbers[reason]
+        if second_opinion is not None:
+            kept = second_opinion.keeps(journal, segments, passed)
+            for one, is_kept in zip(passed, kept.tolist(), strict=True):
+                code[one.item] = numbers["chooser"] if is_kept else TAKEN
     for item in journal.failed(SMALL):
         if code[item] != TAKEN:  # neither model gave this segment a translation
             code[item] = FAILED
     return Choice(code)
+
+
+def _reasons(
+    journal: Journal, segments: Segments, bought: Sequence[Hypothesis], target_language: str
+) -> list[str]:
+    """Ask the rules about retranslations."""
+    items = [one.item for one in bought]
+    drafts = journal.texts(SMALL, items)
+    return keep_reasons(
+        segments.sources.take(np.array(items, np.int64)),
+        [drafts[item] for item in items],
+        [one.text for one in bought],
+        np.array([one.truncated for one in bought], np.bool_),
+        target_language=target_language,
+    )

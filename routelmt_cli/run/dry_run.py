@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from routelmt_cli.budget.money import format_usd
+from routelmt_cli.gain.conformal import GuardLimit
 from routelmt_cli.gain.router import Router
 from routelmt_cli.run import folder as run_folder
 from routelmt_cli.run import output, planning, writing
@@ -31,7 +32,7 @@ from routelmt_cli.run.planning import RunPlan
 from routelmt_cli.run.prediction import predict
 from routelmt_cli.run.progress import Progress
 from routelmt_cli.run.segments import Segments, scan
-from routelmt_cli.run.setup import find_pair_and_router, translate_identity
+from routelmt_cli.run.setup import find_limit, find_pair_and_router, translate_identity
 from routelmt_cli.run.spending import left_nanousd
 from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
 
@@ -51,6 +52,8 @@ class Estimate:
         Of the drafts that are still to be bought: predicted, and at most.
     large_cost_nanousd
         Predicted cost of retranslating every segment.
+    large_cost_range_nanousd
+        The same with every segment at the 10%, and at the 90% quantile of its length.
     plan, spent_nanousd
         The plan, where the drafts are already bought, and what they cost.
     """
@@ -62,6 +65,7 @@ class Estimate:
     draft_cost_nanousd: int
     draft_worst_nanousd: int
     large_cost_nanousd: int
+    large_cost_range_nanousd: tuple[int, int]
     plan: RunPlan | None
     spent_nanousd: int
 
@@ -78,6 +82,7 @@ class Estimate:
                 drafts = self.spent_nanousd + self.draft_cost_nanousd
                 left = max(0, self.budget_nanousd - drafts)
             share = min(1.0, left / self.large_cost_nanousd) if self.large_cost_nanousd else 1.0
+            low, high = self.large_cost_range_nanousd
             spent = [("spent already", format_usd(self.spent_nanousd))] if self.begun else []
             return [
                 *rows,
@@ -86,6 +91,7 @@ class Estimate:
                 ("drafts, at most", format_usd(self.draft_worst_nanousd)),
                 ("left for retranslations", format_usd(left)),
                 ("retranslating all, predicted cost", format_usd(self.large_cost_nanousd)),
+                ("retranslating all, cautious range", f"{format_usd(low)} to {format_usd(high)}"),
                 ("predicted spend", format_usd(drafts + min(left, self.large_cost_nanousd))),
                 ("share of the text that fits", f"{share:.0%}"),
             ]
@@ -107,8 +113,13 @@ class Estimate:
     def remarks(self) -> list[str]:
         """Return what else is to be said, a line each."""
         if self.plan is not None:
-            return ["planned from drafts that are already bought; no model was called"]
-        lines = ["no model was called; which segments are retranslated is known after drafting"]
+            lines = ["planned from drafts that are already bought; no model was called"]
+            return lines if self.plan.drift_warning is None else [*lines, self.plan.drift_warning]
+        lines = [
+            "no model was called; which segments are retranslated is known after drafting",
+            "the cautious range takes every segment at the 10%, or every one at the 90% quantile "
+            "of its length: the total's own range is narrower",
+        ]
         if self.refused:
             lines.append(
                 f"the budget must be at least {format_usd(self.draft_worst_nanousd)} "
@@ -128,6 +139,7 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
     added = [column.name for column in writing.added_columns(explain=options.explain)]
     with open_input(options.corpus, added) as source, tempfile.TemporaryDirectory() as scratch:
         pair, router = find_pair_and_router(options, progress)
+        limit = find_limit(options, pair, router, progress)
         path = output.output_path(options, pair.target_language)
         begun_with = translate_identity(source, pair, router, options)
         segments = scan(source.corpus, Path(scratch) / "sources.arrow")
@@ -145,11 +157,21 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
                         spent = journal.spend_nanousd()
                         drafted = journal.bought(SMALL, segments.items)
                         if drafted.all():
-                            plan = _plan(held, journal, segments, small, large, router, options)
+                            plan = _plan(
+                                held,
+                                options,
+                                journal=journal,
+                                segments=segments,
+                                small=small,
+                                large=large,
+                                router=router,
+                                pair=pair.label,
+                                limit=limit,
+                            )
         if path is not None:
             output.refuse_foreign(path, records, overwrite=options.overwrite)
         draft_tokens = _draft_tokens(router, small)
-        tokens = router.length_model.predict(small.source_tokens, draft_tokens.astype(np.int64))
+        large_cost, low, high = _large_costs(router, small, large, draft_tokens)
         draft_cost = small.cost_nanousd(draft_tokens)[~drafted].sum()
         prefix = 0 if drafted.any() else small.prefix_nanousd
         return Estimate(
@@ -159,7 +181,8 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
             begun=bool(drafted.any()),
             draft_cost_nanousd=prefix + int(draft_cost),
             draft_worst_nanousd=prefix + int(small.worst_nanousd[~drafted].sum()),
-            large_cost_nanousd=large.prefix_nanousd + int(large.cost_nanousd(tokens).sum()),
+            large_cost_nanousd=large_cost,
+            large_cost_range_nanousd=(low, high),
             plan=plan,
             spent_nanousd=spent,
         )
@@ -174,21 +197,36 @@ def _draft_tokens(router: Router, small: Tier) -> npt.NDArray[np.float64]:
     return np.maximum(tokens, 1.0)
 
 
+def _large_costs(
+    router: Router, small: Tier, large: Tier, draft_tokens: npt.NDArray[np.float64]
+) -> list[int]:
+    """Predict what retranslating everything costs, and both ends of its range."""
+    lengths = (small.source_tokens, draft_tokens.astype(np.int64))
+    model = router.length_model
+    return [
+        large.prefix_nanousd + int(large.cost_nanousd(tokens).sum())
+        for tokens in (model.predict(*lengths), *model.predict_quantiles(*lengths))
+    ]
+
+
 def _plan(
     folder: RunFolder,
+    options: TranslateOptions,
+    *,
     journal: Journal,
     segments: Segments,
     small: Tier,
     large: Tier,
     router: Router,
-    options: TranslateOptions,
+    pair: str,
+    limit: GuardLimit | None,
 ) -> RunPlan:
     budget = options.budget_nanousd
     plan = planning.load_plan(folder.plan, budget)
     if plan is None:
-        prediction = predict(journal, segments, small, large, router)
+        prediction = predict(journal, segments, small, large, router, pair)
         weight = planning.weights(options.weight, segments, small)
-        plan = planning.solve(prediction, weight, journal, large, budget)
+        plan = planning.solve(prediction, weight, journal, large, budget, limit)
     return _what_remains(plan, journal, large, budget)
 
 

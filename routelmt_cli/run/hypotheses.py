@@ -9,13 +9,22 @@ import numpy as np
 import numpy.typing as npt
 
 COLUMNS = (
-    "item, text, prompt_tokens, output_tokens, truncated, token_logprobs, failure, spend_nanousd"
+    "item, text, prompt_tokens, output_tokens, truncated, token_logprobs, failure, spend_nanousd, "
+    "token_entropies, token_margins, state"
 )
+_HALF = np.finfo(np.float16)
 
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """One bought hypothesis, as the journal holds it."""
+    """One bought hypothesis, as the journal holds it.
+
+    Attributes
+    ----------
+    token_logprobs, token_entropies, token_margins, state
+        As in ``translators.protocol.Outcome``, None where the model was not asked for them. Kept
+        in half precision, but for the log-probabilities.
+    """
 
     item: int
     text: str
@@ -25,10 +34,13 @@ class Hypothesis:
     token_logprobs: npt.NDArray[np.float32] | None
     failure: str | None
     spend_nanousd: int
+    token_entropies: npt.NDArray[np.float32] | None = None
+    token_margins: npt.NDArray[np.float32] | None = None
+    state: npt.NDArray[np.float32] | None = None
 
 
 def to_row(tier: str, hypothesis: Hypothesis) -> tuple[Any, ...]:
-    """Return a hypothesis as a row of the table ``hypotheses``."""
+    """Return a hypothesis as a row of the table ``hypotheses``: the tier, then ``COLUMNS``."""
     logprobs = hypothesis.token_logprobs
     return (
         tier,
@@ -40,6 +52,9 @@ def to_row(tier: str, hypothesis: Hypothesis) -> tuple[Any, ...]:
         None if logprobs is None else logprobs.astype("<f4").tobytes(),
         hypothesis.failure,
         hypothesis.spend_nanousd,
+        _packed(hypothesis.token_entropies),
+        _packed(hypothesis.token_margins),
+        _packed(hypothesis.state),
     )
 
 
@@ -55,4 +70,16 @@ def from_row(row: tuple[Any, ...]) -> Hypothesis:
         token_logprobs=None if blob is None else np.frombuffer(blob, "<f4").astype(np.float32),
         failure=row[6],
         spend_nanousd=row[7],
+        token_entropies=_unpacked(row[8]),
+        token_margins=_unpacked(row[9]),
+        state=_unpacked(row[10]),
     )
+
+
+def _packed(values: npt.NDArray[np.float32] | None) -> bytes | None:
+    # Clipped, since what a half cannot hold would come back as an infinity.
+    return None if values is None else np.clip(values, _HALF.min, _HALF.max).astype("<f2").tobytes()
+
+
+def _unpacked(blob: bytes | None) -> npt.NDArray[np.float32] | None:
+    return None if blob is None else np.frombuffer(blob, "<f2").astype(np.float32)

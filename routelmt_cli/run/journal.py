@@ -22,7 +22,8 @@ from routelmt_cli.errors import MidRunError, UsageError
 from routelmt_cli.run.hypotheses import COLUMNS, Hypothesis, from_row, to_row
 from routelmt_cli.run.wave import Wave
 
-JOURNAL_VERSION = 1
+JOURNAL_VERSION = 2
+_MARKS = ", ".join("?" for _ in f"tier, {COLUMNS}".split(", "))
 _ITEMS_PER_QUERY = 500  # SQLite's oldest limit on parameters is 999
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -36,6 +37,9 @@ CREATE TABLE hypotheses (
     token_logprobs BLOB,
     failure TEXT,
     spend_nanousd INTEGER NOT NULL CHECK (spend_nanousd >= 0),
+    token_entropies BLOB,
+    token_margins BLOB,
+    state BLOB,
     PRIMARY KEY (tier, item)
 ) WITHOUT ROWID;
 CREATE TABLE reservations (
@@ -59,6 +63,14 @@ CREATE TABLE totals (
     outstanding_nanousd INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
+# What each older version lacks; its rows stay as they are, with NULL in what they never had.
+_MIGRATIONS = {
+    1: """
+ALTER TABLE hypotheses ADD COLUMN token_entropies BLOB;
+ALTER TABLE hypotheses ADD COLUMN token_margins BLOB;
+ALTER TABLE hypotheses ADD COLUMN state BLOB;
+"""
+}
 
 
 class Journal:
@@ -67,7 +79,8 @@ class Journal:
     Parameters
     ----------
     path
-        The SQLite file; made where it does not exist.
+        The SQLite file; made where it does not exist. One of an older version is brought up to
+        this one in place.
 
     Raises
     ------
@@ -92,15 +105,22 @@ class Journal:
     def _open_schema(self) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
-            with self._transaction():
-                for statement in _SCHEMA.split(";"):
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {JOURNAL_VERSION}")
+            self._change_schema(_SCHEMA, 0)
+        elif version in _MIGRATIONS:
+            self._change_schema(_MIGRATIONS[version], version)
         elif version != JOURNAL_VERSION:
             raise UsageError(
                 f"{self.path}: journal version {version}, this routelmt writes {JOURNAL_VERSION}",
                 hint="use the routelmt that wrote it, or begin anew with --restart",
             )
+
+    def _change_schema(self, statements: str, version: int) -> None:
+        with self._transaction():
+            if self._db.execute("PRAGMA user_version").fetchone()[0] != version:
+                return  # another process was first
+            for statement in statements.split(";"):
+                self._db.execute(statement)
+            self._db.execute(f"PRAGMA user_version = {JOURNAL_VERSION}")
 
     def __enter__(self) -> Journal:
         return self
@@ -207,7 +227,7 @@ class Journal:
             released += limit
         with self._transaction():
             self._db.executemany(
-                "INSERT INTO hypotheses VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO hypotheses (tier, {COLUMNS}) VALUES ({_MARKS})",
                 (to_row(wave.tier, hypothesis) for hypothesis in hypotheses),
             )
             self._add(wave.tier, spend=spend, outstanding=-released)

@@ -69,6 +69,9 @@ class TranslateOptions:
         Use a router that was calibrated for other models or languages.
     weight
         What a segment counts in the knapsack.
+    guard
+        Bound on the share of severe regressions that is expected among the retranslations, above
+        0 and below 1; None for no bound.
     explain
         Add ``predicted_gain``, ``cost_usd`` and ``reason`` to the output.
     overwrite
@@ -85,9 +88,25 @@ class TranslateOptions:
     router: Path | None = None
     force_router: bool = False
     weight: WeightRule = "length"
+    guard: float | None = None
     explain: bool = False
     overwrite: bool = False
     restart: bool = False
+
+
+@dataclass(frozen=True)
+class FurtherCorpus:
+    """One more corpus of a ``calibrate`` on hypotheses that are given.
+
+    Attributes
+    ----------
+    source_language, target_language
+        Of its rows; None where a column tells them.
+    """
+
+    corpus: CorpusOptions
+    source_language: str | None = None
+    target_language: str | None = None
 
 
 @dataclass(frozen=True)
@@ -96,25 +115,62 @@ class CalibrateOptions:
 
     Attributes
     ----------
+    pair
+        The languages of ``corpus`` and the models. Where the hypotheses are given, ``small`` and
+        ``large`` are names alone: no model is looked for.
     output
         The router bundle to write.
     reference_column
-        The column that holds the references.
+        The column that holds the references; None for ``reference``.
     budget_nanousd
         The limit, or None for none.
     limit
-        How many of the first segments are used; None for all.
+        How many segments are used, sampled by strata of length; None for all.
     provenance
         Where the corpus comes from, in words, for the bundle.
+    further
+        More corpora, only where the hypotheses are given.
+    draft_column, retranslation_column
+        The hypotheses, both or none; None where both models are to make them.
+    draft_score, retranslation_score
+        Scores of given hypotheses, both or none: their difference is the gain.
+    document_column
+        What says which document a row belongs to; None where nothing does.
+    language_column
+        What says the language pair (``de-en``) or source language (``de``) of a row whose
+        hypotheses are given.
+    metric
+        What scores, as ``evaluation.metrics.open_metric`` reads it; None for chrF++ or for the
+        score columns.
+    folds
+        Blocks of the validation.
+    prior
+        ``default``, ``none`` or the path of a bundle that training starts from.
+    score_with
+        A model card whose model says how likely given drafts are; None for none.
+    guard_threshold
+        The gain, in points, from which a regression is severe.
     """
 
     corpus: CorpusOptions
     pair: PairOptions
     output: Path
-    reference_column: str = "reference"
+    reference_column: str | None = None
     budget_nanousd: int | None = None
     limit: int | None = None
     seed: int = 0
     provenance: str = ""
     overwrite: bool = False
     restart: bool = False
+    further: tuple[FurtherCorpus, ...] = ()
+    draft_column: str | None = None
+    retranslation_column: str | None = None
+    draft_score: str | None = None
+    retranslation_score: str | None = None
+    document_column: str | None = None
+    language_column: str | None = None
+    metric: str | None = None
+    folds: int = 5
+    prior: str = "default"
+    score_with: str | None = None
+    guard_threshold: float = -10.0

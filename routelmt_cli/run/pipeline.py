@@ -18,10 +18,11 @@ import numpy as np
 
 from routelmt_cli.budget.money import format_usd
 from routelmt_cli.errors import BudgetError
+from routelmt_cli.gain.conformal import GuardLimit
 from routelmt_cli.gain.router import Router
 from routelmt_cli.run import folder as run_folder
 from routelmt_cli.run import output, planning, writing
-from routelmt_cli.run.choice import Choice, choose
+from routelmt_cli.run.choice import Choice, SecondOpinion, choose
 from routelmt_cli.run.continuing import OutputRecord, open_journal
 from routelmt_cli.run.corpus_input import CorpusInput, open_input
 from routelmt_cli.run.folder import RunFolder
@@ -32,7 +33,7 @@ from routelmt_cli.run.prediction import predict
 from routelmt_cli.run.progress import Progress, Silent
 from routelmt_cli.run.report import Report, make_report
 from routelmt_cli.run.segments import Segments, scan
-from routelmt_cli.run.setup import Pair, find_pair_and_router, translate_identity
+from routelmt_cli.run.setup import Pair, find_limit, find_pair_and_router, translate_identity
 from routelmt_cli.run.spending import Spender, needed_nanousd
 from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
 
@@ -78,6 +79,7 @@ def translate(options: TranslateOptions, progress: Progress | None = None) -> Re
     added = [column.name for column in writing.added_columns(explain=options.explain)]
     with open_input(options.corpus, added) as source:
         pair, router = find_pair_and_router(options, progress)
+        limit = find_limit(options, pair, router, progress)
         path = output.output_path(options, pair.target_language)
         begun_with = translate_identity(source, pair, router, options)
         folder_path = run_folder.in_cache(begun_with) if path is None else run_folder.beside(path)
@@ -92,7 +94,7 @@ def translate(options: TranslateOptions, progress: Progress | None = None) -> Re
             with clock.stage("read"):
                 segments = scan(source.corpus, folder.sources)
             with clock.stage("count tokens"):
-                small = open_tier(SMALL, pair.small, segments, source.name)
+                small = _open_small(pair, router, segments, source.name)
                 large = open_tier(LARGE, pair.large, segments, source.name)
 
             with open_journal(
@@ -104,7 +106,17 @@ def translate(options: TranslateOptions, progress: Progress | None = None) -> Re
                 check_output=check_output,
             ) as journal:
                 run = _Run(
-                    source, pair, router, segments, small, large, journal, options, progress, clock
+                    source=source,
+                    pair=pair,
+                    router=router,
+                    limit=limit,
+                    segments=segments,
+                    small=small,
+                    large=large,
+                    journal=journal,
+                    options=options,
+                    progress=progress,
+                    clock=clock,
                 )
                 return _translate(run, folder, path)
 
@@ -114,6 +126,7 @@ class _Run:
     source: CorpusInput
     pair: Pair
     router: Router
+    limit: GuardLimit | None
     segments: Segments
     small: Tier
     large: Tier
@@ -137,17 +150,27 @@ def _translate(run: _Run, folder: RunFolder, path: Path | None) -> Report:
         spender.buy(run.small, np.arange(run.segments.items, dtype=np.int64), "drafting")
     with run.clock.stage("plan"):
         plan = _plan(run, folder)
+        if plan.drift_warning is not None:
+            run.progress.note(plan.drift_warning)
     with run.clock.stage("retranslate"):
         chosen = int(plan.chosen.sum())
         spender.buy(run.large, plan.order, "retranslating", expected=chosen)
     with run.clock.stage("write"):
-        choice = choose(run.journal, run.segments, run.pair.target_language)
+        opinion = SecondOpinion(run.router, run.pair.label, run.small)
+        choice = choose(run.journal, run.segments, run.pair.target_language, opinion)
         _write(run, choice, plan, path)
     report = make_report(
         run.segments, run.journal, plan, choice, run.pair, run.router, run.clock.seconds
     )
     report.save(folder.report)
     return report
+
+
+def _open_small(pair: Pair, router: Router, segments: Segments, input_name: str) -> Tier:
+    """Open the tier that drafts, with hidden states where the router will look at them."""
+    # What is adapted to other languages looks at none.
+    with_states = router.needs_states and router.knows(pair.label)
+    return open_tier(SMALL, pair.small, segments, input_name, with_states=with_states)
 
 
 def refuse_small_budget(small: Tier, budget_nanousd: int, journal: Journal | None = None) -> None:
@@ -186,11 +209,12 @@ def _plan(run: _Run, folder: RunFolder) -> RunPlan:
     if known is not None:
         return known
     plan = planning.solve(
-        predict(run.journal, run.segments, run.small, run.large, run.router),
+        predict(run.journal, run.segments, run.small, run.large, run.router, run.pair.label),
         planning.weights(run.options.weight, run.segments, run.small),
         run.journal,
         run.large,
         run.options.budget_nanousd,
+        run.limit,
     )
     planning.save_plan(plan, folder.plan)
     return plan

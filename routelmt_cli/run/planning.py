@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ import pyarrow.parquet as pq
 
 from routelmt_cli.budget import knapsack
 from routelmt_cli.errors import UsageError
+from routelmt_cli.gain.conformal import GuardLimit
+from routelmt_cli.gain.drift import DriftReport
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.options import WeightRule
 from routelmt_cli.run.prediction import Prediction
@@ -27,6 +29,8 @@ from routelmt_cli.run.spending import left_nanousd
 from routelmt_cli.run.tiers import LARGE, Tier
 
 _FACTS = b"routelmt"
+_RISK, _DRIFT, _LIMIT = "regression_risk", "drift", "guard"
+_SHOWN_FEATURES = 3
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class RunPlan:
         follows is bought only where actual spend stays below predicted cost.
     facts
         ``budget_nanousd``, ``value``, ``bound``, ``gap``, ``cost_nanousd``, ``dual_price``.
+    limit
+        The limit on predicted risk that the plan keeps to; None for none.
     """
 
     prediction: Prediction
@@ -53,6 +59,34 @@ class RunPlan:
     chosen: npt.NDArray[np.bool_]
     order: npt.NDArray[np.int64]
     facts: dict[str, Any]
+    limit: GuardLimit | None = None
+
+    @property
+    def allowed(self) -> npt.NDArray[np.bool_]:
+        """Which items the limit on risk lets through; none, where their risk isn't known."""
+        if self.limit is None:
+            return np.ones(len(self.weight), np.bool_)
+        return _allowed(self.limit, self.prediction)
+
+    @property
+    def drift_warning(self) -> str | None:
+        """What is to be said where the corpus is not like the calibration's."""
+        drift = self.prediction.drift
+        if drift is None or not drift.shifted:
+            return None
+        worst = ", ".join(
+            name.replace("_", " ").replace("logprob", "log-probability")
+            for name, _ in drift.worst[:_SHOWN_FEATURES]
+        )
+        return (
+            f"warning: this corpus differs from the calibration's ({worst}): predictions may be "
+            "off; calibrate on segments like these"
+        )
+
+
+def _allowed(limit: GuardLimit, prediction: Prediction) -> npt.NDArray[np.bool_]:
+    risk = prediction.regression_risk
+    return limit.allows(np.full(len(prediction.gain), np.nan) if risk is None else risk)
 
 
 def weights(rule: WeightRule, segments: Segments, small: Tier) -> npt.NDArray[np.float64]:
@@ -68,15 +102,19 @@ def solve(
     journal: Journal,
     large: Tier,
     budget_nanousd: int,
+    limit: GuardLimit | None = None,
 ) -> RunPlan:
     """Solve the knapsack over everything that the large model has not been sent yet.
 
     The capacity is what the budget leaves after settled spend, outstanding reservations and the
-    large model's prompt prefix.
+    large model's prompt prefix. With a limit on predicted risk, only what it allows is a
+    candidate; nothing is, where the risk isn't known.
     """
-    sent = journal.sent(LARGE, len(weight))
+    barred = journal.sent(LARGE, len(weight))
+    if limit is not None:
+        barred |= ~_allowed(limit, prediction)
     plan = knapsack.solve(
-        np.where(sent, 0.0, prediction.gain * weight),
+        np.where(barred, 0.0, prediction.gain * weight),
         prediction.cost_nanousd,
         max(0, left_nanousd(journal, large, budget_nanousd)),
     )
@@ -88,23 +126,30 @@ def solve(
         "cost_nanousd": plan.cost_nanousd,
         "dual_price": plan.dual_price,
     }
-    return RunPlan(prediction, weight, plan.chosen, plan.order, facts)
+    return RunPlan(prediction, weight, plan.chosen, plan.order, facts, limit)
 
 
 def save_plan(plan: RunPlan, path: Path) -> None:
     """Write the plan whole, through a temporary file."""
     rank = np.full(len(plan.weight), -1, np.int64)
     rank[plan.order] = np.arange(len(plan.order))
+    risk = plan.prediction.regression_risk
+    facts = {
+        **plan.facts,
+        _DRIFT: None if plan.prediction.drift is None else asdict(plan.prediction.drift),
+        _LIMIT: None if plan.limit is None else asdict(plan.limit),
+    }
     table = pa.table(
         {
             "item": np.arange(len(plan.weight), dtype=np.int64),
             "weight": plan.weight,
             "predicted_gain": plan.prediction.gain,
             "cost_nanousd": plan.prediction.cost_nanousd,
+            _RISK: np.full(len(rank), np.nan) if risk is None else risk,
             "chosen": plan.chosen,
             "rank": rank,
         }
-    ).replace_schema_metadata({_FACTS: json.dumps(plan.facts).encode()})
+    ).replace_schema_metadata({_FACTS: json.dumps(facts).encode()})
     temporary = path.with_name(path.name + ".writing")
     with temporary.open("wb") as file:
         pq.write_table(table, file)
@@ -129,6 +174,8 @@ def load_plan(path: Path, budget_nanousd: int) -> RunPlan | None:
         facts = json.loads(table.schema.metadata[_FACTS])
         columns = {name: table.column(name).to_numpy() for name in table.column_names}
         known_budget = facts["budget_nanousd"]
+        drift, limit = _drift(facts.pop(_DRIFT, None)), facts.pop(_LIMIT, None)
+        limit = None if limit is None else GuardLimit(**limit)
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"{path}: damaged plan",
@@ -138,9 +185,25 @@ def load_plan(path: Path, budget_nanousd: int) -> RunPlan | None:
         return None
     candidates = np.flatnonzero(columns["rank"] >= 0)
     return RunPlan(
-        prediction=Prediction(columns["predicted_gain"], columns["cost_nanousd"]),
+        prediction=Prediction(
+            columns["predicted_gain"], columns["cost_nanousd"], _risk(columns), drift
+        ),
         weight=columns["weight"],
         chosen=columns["chosen"],
         order=candidates[np.argsort(columns["rank"][candidates])],
         facts=facts,
+        limit=limit,
     )
+
+
+def _risk(columns: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.float64] | None:
+    """Find the risk, which an older plan lacks and a plan of some routers holds as NaN."""
+    risk = columns.get(_RISK)
+    return None if risk is None or np.isnan(risk).all() else risk
+
+
+def _drift(known: dict[str, Any] | None) -> DriftReport | None:
+    if known is None:
+        return None
+    worst = [(str(name), float(distance)) for name, distance in known["worst"]]
+    return DriftReport(**{**known, "worst": worst})

@@ -1,20 +1,33 @@
-"""Predict every item's gain and retranslation cost from its draft, block by block."""
+"""Predict every item's gain, risk and retranslation cost from its draft, block by block.
+
+The journal's drafts and a router go in, columns of shape (items,) come out. What always holds: a
+router that does not know the language pair is adapted once, to evenly spaced drafts, so the same
+drafts give the same predictions; memory beside the columns is bounded. It decides nothing.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from routelmt_cli.features.compute import DraftTable
+from routelmt_cli.gain.drift import DriftReport, drift
+from routelmt_cli.gain.parts import ProbePart
+from routelmt_cli.gain.profile import MAX_PROFILE_SEGMENTS, evenly_spaced
 from routelmt_cli.gain.router import Router
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.segments import Segments
 from routelmt_cli.run.tiers import SMALL, Tier
 
+MAX_DRIFT_SEGMENTS = 20_000
+"""A larger corpus is compared with the calibration on so many segments, evenly spaced."""
+
 _BLOCK_ITEMS = 8192
-_NO_LOGPROBS = np.zeros(0, np.float32)
+_NO_TOKENS = np.zeros(0, np.float32)
+_Column = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -27,40 +40,121 @@ class Prediction:
         float64, predicted gain in points of the router's metric.
     cost_nanousd
         int64, predicted cost of the retranslation.
+    regression_risk
+        float64, predicted probability of a severe regression; None where the router has no model
+        of it for this language pair.
+    drift
+        How far the corpus is from the calibration's; None where the router cannot tell.
     """
 
     gain: npt.NDArray[np.float64]
     cost_nanousd: npt.NDArray[np.int64]
+    regression_risk: npt.NDArray[np.float64] | None = None
+    drift: DriftReport | None = None
 
 
 def draft_table(
     journal: Journal, segments: Segments, small: Tier, items: npt.NDArray[np.int64]
 ) -> DraftTable:
-    """Read the drafts of some items, which must all be bought, as columns."""
+    """Read the drafts of some items, which must all be bought, as columns.
+
+    A failed draft has no tokens, and NaN for its hidden state where the others have one. Entropies,
+    margins and states are None unless every other draft has them: a journal of an older routelmt
+    holds none, a run may keep no states.
+    """
     drafts = journal.hypotheses(SMALL, items.tolist())
+    whole = [draft.failure is None for draft in drafts]
+    entropies = [draft.token_entropies for draft in drafts]
+    margins = [draft.token_margins for draft in drafts]
     return DraftTable(
         sources=segments.sources.take(items),
         drafts=[draft.text for draft in drafts],
         source_tokens=small.source_tokens[items],
         draft_tokens=np.array([draft.output_tokens for draft in drafts], np.int64),
         token_logprobs=[
-            _NO_LOGPROBS if draft.token_logprobs is None else draft.token_logprobs
-            for draft in drafts
+            _NO_TOKENS if draft.token_logprobs is None else draft.token_logprobs for draft in drafts
         ],
         truncated=np.array([draft.truncated for draft in drafts], np.bool_),
+        token_entropies=_complete(entropies, whole, _NO_TOKENS),
+        token_margins=_complete(margins, whole, _NO_TOKENS),
+        states=_states([draft.state for draft in drafts], whole),
     )
 
 
+def _complete(
+    column: Sequence[_Column | None], needed: Sequence[bool], missing: _Column
+) -> list[_Column] | None:
+    """Fill what is missing where it is not needed; None where something needed is missing."""
+    if any(need and value is None for need, value in zip(needed, column, strict=True)):
+        return None
+    return [missing if value is None else value for value in column]
+
+
+def _states(column: Sequence[_Column | None], needed: Sequence[bool]) -> _Column | None:
+    width = next((len(state) for state in column if state is not None), 0)
+    rows = _complete(column, needed, np.full(width, np.nan, np.float32))
+    return np.stack(rows) if rows and width else None
+
+
 def predict(
-    journal: Journal, segments: Segments, small: Tier, large: Tier, router: Router
+    journal: Journal, segments: Segments, small: Tier, large: Tier, router: Router, pair: str
 ) -> Prediction:
-    """Predict gain and cost of every item; all drafts must be in the journal."""
-    gain = np.empty(segments.items, np.float64)
-    tokens = np.empty(segments.items, np.float64)
+    """Predict gain, risk and cost of every item; all drafts must be in the journal.
+
+    Parameters
+    ----------
+    journal, segments, small, large
+        The run.
+    router
+        Any that fits the run; where it doesn't know the language pair, a copy is adapted to it.
+    pair
+        The language pair, such as ``de-en``.
+    """
+    if not segments.items:
+        nothing = np.zeros(0, np.float64)
+        return Prediction(nothing, large.cost_nanousd(nothing))
+    router = _knowing(router, pair, journal, segments, small)
+    safeguards = router.safeguards
+    gain, tokens, risk = (np.full(segments.items, np.nan) for _ in range(3))
+    compared = evenly_spaced(segments.items, MAX_DRIFT_SEGMENTS)
+    sample: list[_Column] = []
     for first in range(0, segments.items, _BLOCK_ITEMS):
         end = min(first + _BLOCK_ITEMS, segments.items)
         items = np.arange(first, end, dtype=np.int64)
-        predicted = router.predict(draft_table(journal, segments, small, items))
-        gain[first:end] = predicted.gain
-        tokens[first:end] = predicted.retranslation_tokens
-    return Prediction(gain, large.cost_nanousd(tokens))
+        table = _with_fitting_states(draft_table(journal, segments, small, items), router)
+        inputs = router.inputs(table, pair)
+        columns = router.predict_gain(inputs, pair)
+        gain[first:end] = columns["gain"]
+        tokens[first:end] = router.length_model.predict(table.source_tokens, table.draft_tokens)
+        if safeguards is not None:
+            risk[first:end] = columns["regression_risk"]
+            low, high = np.searchsorted(compared, (first, end))
+            sample.append(inputs.features[compared[low:high] - first])
+    cost = large.cost_nanousd(tokens)
+    if safeguards is None:
+        return Prediction(gain, cost)
+    report = drift(
+        np.concatenate(sample),
+        safeguards.quantiles,
+        calibration_segments=router.metadata.segments,
+    )
+    return Prediction(gain, cost, risk, report)
+
+
+def _knowing(
+    router: Router, pair: str, journal: Journal, segments: Segments, small: Tier
+) -> Router:
+    """Adapt a router to a language pair that it does not know."""
+    if router.knows(pair):
+        return router
+    items = evenly_spaced(segments.items, MAX_PROFILE_SEGMENTS)
+    return router.adapted(pair, draft_table(journal, segments, small, items))
+
+
+def _with_fitting_states(table: DraftTable, router: Router) -> DraftTable:
+    """Leave out states that are not of the model which the router's probe was fitted on."""
+    probes = [one.part for one in router.model.parts if isinstance(one.part, ProbePart)]
+    width = None if table.states is None else table.states.shape[1]
+    if all(probe.weights.size == width for probe in probes):
+        return table
+    return replace(table, states=None)

@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 import routelmt_cli
+from routelmt_cli.gain.catalogue import router_name
 from routelmt_cli.gain.router import Router
 from routelmt_cli.run.choice import Choice
 from routelmt_cli.run.journal import Journal
@@ -43,6 +48,18 @@ class Report:
         that took their retranslation.
     metric
         The metric's signature.
+    severe_gain
+        Gain in points at or below which a regression is severe; None where the router has no model
+        of that risk for this language pair.
+    expected_severe_share
+        Predicted share of severe regressions among the rows that took their retranslation; None
+        where that is not known or none did.
+    guard
+        What the guard was asked for and promises (see ``gain.conformal.GuardLimit``); None for
+        no guard.
+    drift
+        How far the corpus is from the calibration's (see ``gain.drift.DriftReport``); None where
+        the router cannot tell.
     knapsack_value, knapsack_bound, knapsack_gap
         Of the plan; the gap is (bound - value) / bound.
     seconds, seconds_by_stage
@@ -65,6 +82,10 @@ class Report:
     planned_cost_nanousd: int
     predicted_gain: float
     metric: str
+    severe_gain: float | None
+    expected_severe_share: float | None
+    guard: dict[str, Any] | None
+    drift: dict[str, Any] | None
     knapsack_value: float
     knapsack_bound: float
     knapsack_gap: float
@@ -98,8 +119,10 @@ def make_report(
     failed = kept.pop("failed", 0)
     total_weight = float(plan.weight.sum())
     gained = float((plan.weight * plan.prediction.gain)[taken].sum())
+    risk = plan.prediction.regression_risk
+    drift = plan.prediction.drift
     notes = (pair.small.card.price_note, pair.large.card.price_note)
-    metadata = router.metadata
+    metadata, safeguards = router.metadata, router.safeguards
     return Report(
         segments=segments.rows,
         blank_segments=segments.rows - rows,
@@ -115,6 +138,10 @@ def make_report(
         planned_cost_nanousd=plan.facts["cost_nanousd"],
         predicted_gain=round(gained / total_weight, 4) if total_weight else 0.0,
         metric=metadata.metric_signature,
+        severe_gain=None if risk is None or safeguards is None else safeguards.severe,
+        expected_severe_share=None if risk is None else _mean(risk[taken], segments.repeats[taken]),
+        guard=None if plan.limit is None else asdict(plan.limit),
+        drift=None if drift is None else asdict(drift),
         knapsack_value=plan.facts["value"],
         knapsack_bound=plan.facts["bound"],
         knapsack_gap=plan.facts["gap"],
@@ -122,9 +149,14 @@ def make_report(
         seconds_by_stage={name: round(value, 3) for name, value in seconds_by_stage.items()},
         small=_model(pair.small.card.name, pair.small.fingerprint),
         large=_model(pair.large.card.name, pair.large.fingerprint),
-        router=_model(f"{metadata.source_language}-{metadata.target_language}", router.fingerprint),
+        router=_model(router_name(metadata), router.fingerprint),
         prices_are_illustrative=any("illustrative" in note for note in notes),
     )
+
+
+def _mean(values: npt.NDArray[np.float64], repeats: npt.NDArray[np.int64]) -> float | None:
+    """Average over rows, None where there are none."""
+    return round(float(np.average(values, weights=repeats)), 4) if len(values) else None
 
 
 def _model(name: str, fingerprint: str) -> dict[str, str]:

@@ -1,14 +1,29 @@
-"""Everything that is settled before a run spends: languages, models, router, identity."""
+"""Everything that is settled before a run spends: languages, models, router, guard, identity.
+
+Options go in; models, the router and the limit of the guard come out. What always holds: what a
+router cannot do for this run is refused here, before anything is paid for, and what makes its
+predictions less sure is said here, once. It reads no segment.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from routelmt_cli.errors import UsageError
 from routelmt_cli.gain.bundle import load_bundle
-from routelmt_cli.gain.catalogue import no_router, shipped_routers
-from routelmt_cli.gain.router import Router
+from routelmt_cli.gain.catalogue import (
+    how_to_calibrate,
+    no_router,
+    router_name,
+    shipped_prior,
+    shipped_routers,
+)
+from routelmt_cli.gain.conformal import GuardLimit, limit_for
+from routelmt_cli.gain.metadata import pair_label
+from routelmt_cli.gain.router import Router, portable_parts
 from routelmt_cli.run.corpus_input import CorpusInput, describe_layout
 from routelmt_cli.run.options import PairOptions, TranslateOptions
 from routelmt_cli.run.progress import Progress
@@ -16,6 +31,8 @@ from routelmt_cli.translators.card import ModelCard
 from routelmt_cli.translators.catalogue import find_card
 from routelmt_cli.translators.languages import canonical_code
 from routelmt_cli.translators.models import Model, find_model
+
+_SHOWN_FIGURES = 4
 
 
 @dataclass(frozen=True)
@@ -26,6 +43,11 @@ class Pair:
     large: Model
     source_language: str
     target_language: str
+
+    @property
+    def label(self) -> str:
+        """The language pair as a router names it, such as ``de-en``."""
+        return pair_label(self.source_language, self.target_language)
 
 
 def find_pair(options: PairOptions, source_language: str, target_language: str) -> Pair:
@@ -45,72 +67,189 @@ def find_pair(options: PairOptions, source_language: str, target_language: str) 
 
 
 def find_pair_and_router(options: TranslateOptions, progress: Progress) -> tuple[Pair, Router]:
-    """Find the models and the router that fits them.
+    """Find the models and the router that fits them, or that can be adapted to their languages.
+
+    Whatever makes its predictions less sure is noted.
 
     Raises
     ------
     UsageError
         Where a model or router is missing, or the router was made for others.
     """
-    if options.router is not None:
-        router = load_bundle(options.router)
-        pair = find_pair(options.pair, *_languages(options.pair, router))
-        changed = _mismatches(router, pair)
-        if changed and not options.force_router:
-            raise UsageError(
-                f"{options.router}: this router was calibrated for another {', '.join(changed)}",
-                hint="calibrate one for these models, or insist with --force-router",
-            )
-        if changed:
-            progress.note(f"router forced although it is for another {', '.join(changed)}")
-        return pair, router
-    shipped = shipped_routers()
-    if options.pair.source_language is None or options.pair.target_language is None:
-        router = _only_router(options.pair, shipped)
-        pair = find_pair(options.pair, *_languages(options.pair, router))
+    pair, router = (
+        _shipped(options.pair, progress)
+        if options.router is None
+        else _named(options.router, options, progress)
+    )
+    if not router.knows(pair.label) and not portable_parts(router):
+        # The router would refuse as well, but only when the drafts are paid for.
+        raise UsageError(
+            f"the router knows only {router_name(router.metadata)} and cannot be asked about "
+            f"{pair.label}",
+            hint=_calibrate_hint(pair),
+        )
+    if verdict := _bad_verdict(router):
+        progress.note(f"warning: this router's own calibration says: {verdict}")
+    return pair, router
+
+
+def _named(path: Path, options: TranslateOptions, progress: Progress) -> tuple[Pair, Router]:
+    """Take the user's bundle."""
+    router = load_bundle(path)
+    pair = find_pair(options.pair, *_languages(options.pair, router.metadata.pairs))
+    changed = _mismatches(router, pair)
+    if changed and not options.force_router:
+        raise UsageError(
+            f"{path}: this router was calibrated for another {', '.join(changed)}",
+            hint="calibrate one for these models, or insist with --force-router",
+        )
+    if changed:
+        progress.note(f"router forced although it is for another {', '.join(changed)}")
+    if router.metadata.is_prior:
+        progress.note(f"{path} is a prior: {_what_a_prior_is(router)}")
+    elif not router.knows(pair.label):
+        progress.note(_what_adapting_is(router, pair))
+    return pair, router
+
+
+def _shipped(options: PairOptions, progress: Progress) -> tuple[Pair, Router]:
+    """Take the shipped router of the models, or else the prior."""
+    routers = shipped_routers()
+    if options.source_language is None or options.target_language is None:
+        pair = find_pair(options, *_shipped_languages(options, routers))
         progress.note(f"languages: {pair.source_language} to {pair.target_language} (the router's)")
     else:
-        pair = find_pair(options.pair, options.pair.source_language, options.pair.target_language)
-    for router in shipped:
-        if not _mismatches(router, pair):
+        pair = find_pair(options, options.source_language, options.target_language)
+    fitting = [router for router in routers if not _mismatches(router, pair)]
+    for router in fitting:
+        if router.knows(pair.label):
             return pair, router
-    raise no_router(
-        pair.source_language, pair.target_language, pair.small.card.name, pair.large.card.name
+    if fitting:
+        progress.note(_what_adapting_is(fitting[0], pair))
+        return pair, fitting[0]
+    names = (pair.small.card.name, pair.large.card.name)
+    prior = shipped_prior()
+    if prior is None:
+        raise no_router(pair.source_language, pair.target_language, *names)
+    progress.note(
+        f"no router for {pair.label} with {names[0]} + {names[1]}: using the shipped prior, "
+        f"{_what_a_prior_is(prior)}; {_calibrate_hint(pair)}"
     )
+    return pair, prior
 
 
-def _languages(options: PairOptions, router: Router) -> tuple[str, str]:
+def _what_a_prior_is(prior: Router) -> str:
+    figures = prior.metadata.figures
+    shown = [
+        f"{name.replace('_', ' ')} {value:g}"
+        for name, value in figures.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+    ][:_SHOWN_FIGURES]
+    if isinstance(verdict := figures.get("verdict"), str):
+        shown.append(verdict)
+    known = f"; its figures: {', '.join(shown)}" if shown else ""
     return (
-        options.source_language or router.metadata.source_language,
-        options.target_language or router.metadata.target_language,
+        "which knows neither these models nor these languages, so its predictions are less sure"
+        f"{known}"
     )
 
 
-def _only_router(options: PairOptions, shipped: list[Router]) -> Router:
-    names = (find_card(options.small).name, find_card(options.large).name)
+def _what_adapting_is(router: Router, pair: Pair) -> str:
+    return (
+        f"this router of {router_name(router.metadata)} never saw {pair.label}: it is adapted to "
+        "the drafts, without labels, so its predictions are less sure"
+    )
+
+
+def _calibrate_hint(pair: Pair) -> str:
+    command = how_to_calibrate(pair.source_language, pair.target_language)
+    return f"calibrate your own: {command}"
+
+
+def _bad_verdict(router: Router) -> str | None:
+    """Give the verdict of a calibration that found the router no better than a simple rule."""
+    figures = router.metadata.figures
+    if router.metadata.is_prior or figures.get("beats_rules") is not False:
+        return None
+    return str(figures.get("verdict", "no better than a simple rule"))
+
+
+def _languages(
+    options: PairOptions, pairs: Sequence[tuple[str, str]], *, only_fitting: bool = False
+) -> tuple[str, str]:
+    """Take the languages as they are given, and otherwise the only ones of a router."""
+    given = (options.source_language, options.target_language)
     fitting = [
-        router
-        for router in shipped
-        if (router.metadata.small.name, router.metadata.large.name) == names
-        and options.source_language in (None, router.metadata.source_language)
-        and options.target_language in (None, router.metadata.target_language)
+        pair
+        for pair in pairs
+        if all(own in (None, its) for own, its in zip(given, pair, strict=True))
     ]
-    if len(fitting) != 1:
+    known = fitting if fitting or only_fitting else pairs
+    found = [
+        {own} if own is not None else {pair[side] for pair in known}
+        for side, own in enumerate(given)
+    ]
+    if any(len(codes) != 1 for codes in found):
+        what = "no single shipped router tells" if only_fitting else "the router does not tell"
         raise UsageError(
-            "the languages are not given and no single shipped router tells them",
+            f"the languages are not given and {what} them",
             hint="add --from and --to, such as --from es --to en",
         )
-    return fitting[0]
+    (source,), (target,) = found
+    return source, target
+
+
+def _shipped_languages(options: PairOptions, routers: Sequence[Router]) -> tuple[str, str]:
+    names = (find_card(options.small).name, find_card(options.large).name)
+    pairs = [
+        pair
+        for router in routers
+        if (router.metadata.small.name, router.metadata.large.name) == names
+        for pair in router.metadata.pairs
+    ]
+    return _languages(options, pairs, only_fitting=True)
 
 
 def _mismatches(router: Router, pair: Pair) -> list[str]:
     return router.metadata.mismatches(
-        source_language=pair.source_language,
-        target_language=pair.target_language,
+        pair=(pair.source_language, pair.target_language),
         small_fingerprint=pair.small.fingerprint,
         large_fingerprint=pair.large.fingerprint,
-        decoding={},
     )
+
+
+def find_limit(
+    options: TranslateOptions, pair: Pair, router: Router, progress: Progress
+) -> GuardLimit | None:
+    """Find the limit on predicted risk that ``--guard`` asks for; None where there is no guard.
+
+    Raises
+    ------
+    UsageError
+        The bound is no share, the router promises nothing for these languages and models, or
+        nothing so strict.
+    """
+    alpha = options.guard
+    if alpha is None:
+        return None
+    if not 0 < alpha < 1:
+        raise UsageError(
+            f"a guard of {alpha:g} is no share between 0 and 1",
+            hint="--guard 0.05 expects severe regressions in at most 5% of the retranslations",
+        )
+    known = router.knows(pair.label) and not _mismatches(router, pair)
+    if router.safeguards is None or not known:
+        raise UsageError(
+            f"--guard needs a router that was calibrated on {pair.label} with these models",
+            hint=f"leave --guard out, or {_calibrate_hint(pair)}",
+        )
+    limit = limit_for(alpha, router.safeguards.limits)
+    if limit.risk_limit is None:
+        progress.note(
+            f"the guard leaves nothing to route: the calibration found no segments of which at "
+            f"most {limit.alpha:.0%} become severely worse"
+        )
+    return limit
 
 
 def identity(
@@ -140,13 +279,15 @@ def identity(
 def translate_identity(
     source: CorpusInput, pair: Pair, router: Router, options: TranslateOptions
 ) -> dict[str, Any]:
-    """Return the identity of a ``translate``."""
+    """Return the identity of a ``translate``; a guard that isn't asked for has no part in it."""
+    given = {} if options.guard is None else {"guard (--guard)": options.guard}
     return identity(
         source,
         pair,
         deterministic=options.pair.deterministic,
         router=router.fingerprint,
         **{"weight rule (--weight)": options.weight},
+        **given,
     )
 
 

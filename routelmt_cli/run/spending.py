@@ -91,7 +91,9 @@ class Spender:
         segments = int(self._segments.repeats[missing].sum())
         self._progress.stage(stage, segments, self._journal.spend_nanousd())
         with tier.model.open_translator(
-            with_logprobs=tier.name == SMALL, deterministic=self._deterministic
+            with_logprobs=tier.name == SMALL,
+            with_states=tier.with_states,
+            deterministic=self._deterministic,
         ) as translator:
             if interrupted is not None:
                 unsettled = interrupted.items[~bought[interrupted.items]]
@@ -174,4 +176,7 @@ def _hypothesis(tier: Tier, outcome: Outcome) -> Hypothesis:
         token_logprobs=outcome.token_logprobs,
         failure=outcome.failure,
         spend_nanousd=tier.spend_nanousd(outcome),
+        token_entropies=outcome.token_entropies,
+        token_margins=outcome.token_margins,
+        state=outcome.state,
     )

@@ -33,6 +33,8 @@ class Tier:
         int64: what a request can cost at most.
     prefix_nanousd
         What the shared prompt prefix costs, once a run; 0 where every request pays for it.
+    with_states
+        Whether the hidden states of its hypotheses are kept.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Tier:
     worst_nanousd: npt.NDArray[np.int64]
     prefix_nanousd: int
     prefix_tokens_per_request: int
+    with_states: bool = False
 
     def cost_nanousd(self, output_tokens: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         """Return the predicted cost of every item, int64 of shape (items,).
@@ -61,8 +64,19 @@ class Tier:
         return self.model.card.price.request(prompt, outcome.output_tokens)
 
 
-def open_tier(name: str, model: Model, segments: Segments, input_name: str) -> Tier:
+def open_tier(
+    name: str, model: Model, segments: Segments, input_name: str, *, with_states: bool = False
+) -> Tier:
     """Count every item's tokens in a model's vocabulary.
+
+    Parameters
+    ----------
+    name, model, segments
+        The tier's name, its model, and the items.
+    input_name
+        What a message calls the corpus.
+    with_states
+        Whether hidden states are kept where hypotheses of the tier are bought.
 
     Raises
     ------
@@ -101,4 +115,5 @@ def open_tier(name: str, model: Model, segments: Segments, input_name: str) -> T
         worst_nanousd=card.price.requests(prompt + per_request, caps),
         prefix_nanousd=card.price.request(prefix_tokens, 0) if once else 0,
         prefix_tokens_per_request=per_request,
+        with_states=with_states,
     )

@@ -79,11 +79,15 @@ def _explanations(
 ) -> Mapping[str, Values]:
     gain = plan.prediction.gain
     cost = plan.prediction.cost_nanousd
+    allowed = plan.allowed
     rows = items.tolist()
     return {
         "predicted_gain": [float(gain[item]) if item >= 0 else None for item in rows],
         "cost_usd": [usd_decimal(int(cost[item]) if item >= 0 else 0) for item in rows],
         "reason": [
-            choice.reason(item, float(gain[item])) if item >= 0 else "empty" for item in rows
+            choice.reason(item, float(gain[item]), allowed=bool(allowed[item]))
+            if item >= 0
+            else "empty"
+            for item in rows
         ],
     }

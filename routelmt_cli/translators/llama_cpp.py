@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-
 from routelmt_cli.translators.card import ModelCard
+from routelmt_cli.translators.hidden_state import mean_state
 from routelmt_cli.translators.llama_library import LlamaContext, LlamaModel
 from routelmt_cli.translators.llama_prompter import LlamaPrompter
 from routelmt_cli.translators.llama_schedule import Finished, Job, Scheduler
 from routelmt_cli.translators.pieces import Pieces, cut
 from routelmt_cli.translators.protocol import Outcome, Request, TokenCounts
+from routelmt_cli.translators.token_statistics import TokenStatistics
 
 
 class _Pending:
@@ -28,14 +28,18 @@ class _Pending:
 
     def outcome(self) -> Outcome:
         parts = [self.finished[index] for index in sorted(self.finished)]
-        logprobs = [part.logprobs for part in parts if part.logprobs is not None]
+        kept = [part.statistics for part in parts if part.statistics is not None]
+        statistics = TokenStatistics.concatenate(kept) if kept else None
         return Outcome(
             item=self.item,
             text=self.pieces.join([part.data.decode("utf-8", "replace").strip() for part in parts]),
             prompt_tokens=self.prompt_tokens,
             output_tokens=sum(part.sampled_tokens for part in parts),
             truncated=any(part.truncated for part in parts),
-            token_logprobs=np.concatenate(logprobs) if logprobs else None,
+            token_logprobs=None if statistics is None else statistics.logprobs,
+            token_entropies=None if statistics is None else statistics.entropies,
+            token_margins=None if statistics is None else statistics.margins,
+            state=mean_state([part.state for part in parts if part.state is not None]),
         )
 
 
@@ -51,7 +55,11 @@ class LlamaTranslator:
     source_language, target_language
         BCP 47 codes.
     with_logprobs
-        Whether outcomes carry the log-probability of every token (the drafting model's do).
+        Whether outcomes carry log-probability, entropy and margin of every token (the drafting
+        model's do).
+    with_states
+        Whether outcomes carry the hidden state. Prompts are then evaluated in batches of their
+        own, so a greedy text can differ from one without where two tokens are nearly equal.
     deterministic
         Decode static groups, each from a clean state.
     threads
@@ -73,6 +81,7 @@ class LlamaTranslator:
         source_language: str,
         target_language: str,
         with_logprobs: bool,
+        with_states: bool = False,
         deterministic: bool = False,
         threads: int | None = None,
         use_extra_buffers: bool = True,
@@ -95,6 +104,7 @@ class LlamaTranslator:
             stop=card.decoding.stop,
             slots=self.group_size,
             with_logprobs=with_logprobs,
+            with_states=with_states,
         )
 
     def __enter__(self) -> LlamaTranslator:

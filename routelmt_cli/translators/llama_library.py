@@ -63,6 +63,7 @@ class LlamaModel:
             )
         self.vocab = llama_cpp.llama_model_get_vocab(self.handle)
         self.vocabulary_size: int = llama_cpp.llama_vocab_n_tokens(self.vocab)
+        self.width: int = llama_cpp.llama_model_n_embd_out(self.handle)
         self.add_bos: bool = llama_cpp.llama_vocab_get_add_bos(self.vocab)
         self.bos: int = llama_cpp.llama_vocab_bos(self.vocab)
         self.eos: int = llama_cpp.llama_vocab_eos(self.vocab)
@@ -173,6 +174,7 @@ class LlamaContext:
         params.n_seq_max = sequences
         params.n_threads = params.n_threads_batch = threads
         params.kv_unified = unified
+        params.pooling_type = llama_cpp.LLAMA_POOLING_TYPE_NONE  # states are asked for by token
         params.no_perf = True
         self.handle = llama_cpp.llama_init_from_model(model.handle, params)
         if not self.handle:
@@ -207,14 +209,22 @@ class LlamaContext:
             self._api.llama_free(self.handle)
             self.handle = None
 
-    def decode(self, tokens: int) -> npt.NDArray[np.float32]:
+    def decode(self, tokens: int, *, with_states: bool = False) -> npt.NDArray[np.float32]:
         """Evaluate the first ``tokens`` rows of the columns.
+
+        Parameters
+        ----------
+        tokens
+            How many rows.
+        with_states
+            Whether ``states`` is asked next. llama.cpp then takes every row for one that wants
+            logits, so all of them must.
 
         Returns
         -------
         numpy.ndarray
             float32 of shape (rows that want logits, vocabulary), in the rows' order: a view of
-            llama.cpp's memory, valid until the next call.
+            llama.cpp's memory, valid until the next call and the caller's to write to.
 
         Raises
         ------
@@ -222,16 +232,37 @@ class LlamaContext:
             Where llama.cpp refuses. That the KV cache is full (its code 1) cannot happen where
             every sequence keeps to the context's ``sequence_tokens``.
         """
+        rows = int(np.count_nonzero(self.wants_logits[:tokens]))
+        if with_states and rows != tokens:
+            raise ValueError("every row must want logits where states are asked for")
+        self._api.llama_set_embeddings(self.handle, with_states)
         self._batch.n_tokens = tokens
         code = self._api.llama_decode(self.handle, self._batch)
         if code != 0:
             raise DecodeError(f"llama.cpp could not evaluate a batch (code {code})")
-        rows = int(np.count_nonzero(self.wants_logits[:tokens]))
         if rows == 0:
             return np.empty((0, self.model.vocabulary_size), np.float32)
         return np.ctypeslib.as_array(
             self._api.llama_get_logits(self.handle), shape=(rows, self.model.vocabulary_size)
         )
+
+    def states(self, rows: int) -> npt.NDArray[np.float32]:
+        """Return the hidden states of the last batch, after the model's last norm.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 of shape (rows, width): a view, as ``decode`` gives.
+
+        Raises
+        ------
+        DecodeError
+            Where llama.cpp has none for this model.
+        """
+        pointer = self._api.llama_get_embeddings(self.handle)
+        if not pointer:
+            raise DecodeError("llama.cpp gives no hidden states for this model")
+        return np.ctypeslib.as_array(pointer, shape=(rows, self.model.width))
 
     def evaluate(self, sequence: int, tokens: Sequence[int]) -> None:
         """Evaluate a whole text into one empty sequence, in chunks, without logits."""

@@ -43,7 +43,7 @@ class LlamaPrompter:
         )
         self.model = model
         self._decoding = card.decoding
-        self._lead = prompt.lead
+        self._lead, self._draft_lead = prompt.lead, prompt.draft_lead
         self.prefix = model.tokenize(prompt.prefix, parse_special=True)
         if model.add_bos and self.prefix[:1] != [model.bos]:
             self.prefix.insert(0, model.bos)
@@ -74,6 +74,10 @@ class LlamaPrompter:
     def source(self, piece: str) -> list[int]:
         """Return the tokens of a source; special tokens in it stay the characters they are."""
         return self.model.tokenize(self._lead + piece, parse_special=False)
+
+    def draft(self, piece: str) -> list[int]:
+        """Return the tokens of a draft as the model would have begun it; special ones as above."""
+        return self.model.tokenize(self._draft_lead + piece, parse_special=False)
 
     def cap(self, source_tokens: int) -> int:
         """Return the most tokens to sample for a source of so many tokens."""

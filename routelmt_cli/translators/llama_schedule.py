@@ -1,8 +1,8 @@
 """Decode many sequences together: who is in the batch, who ends, who is admitted next.
 
-In: jobs (tokens after the shared prefix, and a cap). Out: finished byte strings with the
-log-probabilities of their tokens. Greedy decoding only. What a job is a part of, and what it
-costs, is not known here.
+In: jobs (tokens after the shared prefix, and a cap). Out: finished byte strings with statistics of
+their tokens and their hidden states, where asked for. Greedy decoding only. What a job is a part
+of, and what it costs, is not known here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from routelmt_cli.translators.hidden_state import StateAverage
 from routelmt_cli.translators.llama_library import LlamaContext
+from routelmt_cli.translators.token_statistics import TokenStatistics, token_statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class Finished:
     data: bytes
     sampled_tokens: int
     truncated: bool
-    logprobs: npt.NDArray[np.float32] | None
+    statistics: TokenStatistics | None
+    state: npt.NDArray[np.float32] | None
 
 
 @dataclass(slots=True, eq=False)
@@ -55,7 +58,13 @@ class _Running:
     next_token: int = -1
     data: bytearray = field(default_factory=bytearray)
     sampled: int = 0
-    logprobs: list[float] = field(default_factory=list)
+    statistics: list[tuple[float, float, float]] = field(default_factory=list)
+    state: StateAverage = field(default_factory=StateAverage)
+
+    @property
+    def waiting(self) -> int:
+        """Prompt tokens not yet evaluated."""
+        return len(self.job.tokens) - self.evaluated
 
 
 class Scheduler:
@@ -72,7 +81,9 @@ class Scheduler:
     slots
         How many sequences are decoded together.
     with_logprobs
-        Whether the log-probability of every sampled token is kept.
+        Whether statistics of every sampled token are kept: log-probability, entropy, margin.
+    with_states
+        Whether hidden states are kept.
     """
 
     def __init__(
@@ -83,12 +94,14 @@ class Scheduler:
         stop: Sequence[str],
         slots: int,
         with_logprobs: bool,
+        with_states: bool = False,
     ) -> None:
         self._context = context
         self._prefix = prefix
         self._stop = tuple(text.encode("utf-8") for text in stop)
         self._slots = slots
         self._with_logprobs = with_logprobs
+        self._with_states = with_states
         # exp() of a step's logits goes here, so that no step allocates a vocabulary-sized array.
         rows = slots if with_logprobs else 0
         self._exponentials = np.empty((rows, context.model.vocabulary_size), np.float32)
@@ -144,6 +157,10 @@ class Scheduler:
         """Evaluate one batch: a token of every decoding sequence, then prompts while room lasts."""
         context, row = self._context, 0
         sampling: list[_Running] = []
+        prompts = [entry for entry in running if entry.waiting]
+        if self._with_states:
+            self._evaluate_prompts(prompts)
+            prompts = [entry for entry in prompts if entry.waiting == 1]
         context.wants_logits[:] = 0
         for entry in running:
             if entry.next_token >= 0:
@@ -154,38 +171,58 @@ class Scheduler:
                 entry.position += 1
                 row += 1
                 sampling.append(entry)
-        for entry in running:
-            if entry.next_token >= 0 or row == context.batch_tokens:
-                continue
-            part = entry.job.tokens[entry.evaluated : entry.evaluated + context.batch_tokens - row]
-            end = row + len(part)
-            context.token[row:end] = part
-            context.position[row:end] = np.arange(entry.position, entry.position + len(part))
-            context.sequence[row:end] = entry.sequence
-            entry.position += len(part)
-            entry.evaluated += len(part)
-            if entry.evaluated == len(entry.job.tokens):
-                context.wants_logits[end - 1] = 1
+        for entry in prompts:
+            row = self._add_prompt(entry, row, entry.waiting)
+            if not entry.waiting:
+                context.wants_logits[row - 1] = 1
                 sampling.append(entry)
-            row = end
-        logits = context.decode(row)
+        if not row:
+            return []
+        logits = context.decode(row, with_states=self._with_states)
         return self._sample(logits, sampling) if sampling else []
+
+    def _evaluate_prompts(self, prompts: list[_Running]) -> None:
+        """Evaluate prompts but for their last tokens in a batch of their own, without states.
+
+        With states llama.cpp makes an output of every row, and an output costs a vocabulary.
+        """
+        context, row = self._context, 0
+        context.wants_logits[:] = 0
+        for entry in prompts:
+            row = self._add_prompt(entry, row, entry.waiting - 1)
+        if row:
+            context.wants_logits[row - 1] = 1  # never read: see LlamaContext.evaluate
+            context.decode(row)
+
+    def _add_prompt(self, entry: _Running, row: int, most: int) -> int:
+        """Put up to ``most`` waiting prompt tokens into the batch; return the next free row."""
+        context = self._context
+        count = min(most, context.batch_tokens - row)
+        end = row + count
+        context.token[row:end] = entry.job.tokens[entry.evaluated : entry.evaluated + count]
+        context.position[row:end] = np.arange(entry.position, entry.position + count)
+        context.sequence[row:end] = entry.sequence
+        entry.position += count
+        entry.evaluated += count
+        return end
 
     def _sample(self, logits: npt.NDArray[np.float32], sampling: list[_Running]) -> list[_Running]:
         chosen = logits.argmax(axis=1)
         if self._with_logprobs:
-            work = self._exponentials[: len(sampling)]
-            highest = np.take_along_axis(logits, chosen[:, None], axis=1)
-            np.subtract(logits, highest, out=work)
-            np.exp(work, out=work)
-            logprobs = -np.log(work.sum(axis=1))
-        finished = []
-        for index, entry in enumerate(sampling):
-            if self._with_logprobs:
-                entry.logprobs.append(float(logprobs[index]))
-            if self._append(entry, int(chosen[index])):
-                finished.append(entry)
-        return finished
+            found = token_statistics(logits, chosen, chosen, self._exponentials)
+            columns = (found.logprobs, found.entropies, found.margins)
+            rows = zip(*(column.tolist() for column in columns), strict=True)
+            for entry, row in zip(sampling, rows, strict=True):
+                entry.statistics.append(row)
+        if self._with_states:
+            states = self._context.states(len(sampling))
+            for index, entry in enumerate(sampling):
+                entry.state.add(states[index : index + 1])
+        return [
+            entry
+            for entry, token in zip(sampling, chosen.tolist(), strict=True)
+            if self._append(entry, token)
+        ]
 
     def _append(self, entry: _Running, token: int) -> bool:
         """Add a sampled token; say whether the sequence ends with it."""
@@ -211,5 +248,6 @@ class Scheduler:
             data=bytes(entry.data),
             sampled_tokens=entry.sampled,
             truncated=entry.next_token >= 0,
-            logprobs=np.array(entry.logprobs, np.float32) if self._with_logprobs else None,
+            statistics=TokenStatistics.of_rows(entry.statistics) if self._with_logprobs else None,
+            state=entry.state.result() if self._with_states else None,
         )

@@ -1,4 +1,4 @@
-"""A model card together with its verified weights: what opens counters and translators."""
+"""A model card together with its verified weights: opens counters, translators and scorers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from routelmt_cli.translators.card import ModelCard
-from routelmt_cli.translators.protocol import TokenCounts, Translator
+from routelmt_cli.translators.protocol import Scorer, TokenCounts, Translator
 from routelmt_cli.translators.stand_in import StandInTranslator
 from routelmt_cli.translators.weights import Weights, find_weights
 
@@ -50,10 +50,14 @@ class Model:
             self.card, self.weights.path, self.source_language, self.target_language
         )
 
-    def open_translator(self, *, with_logprobs: bool, deterministic: bool) -> Translator:
+    def open_translator(
+        self, *, with_logprobs: bool, deterministic: bool, with_states: bool = False
+    ) -> Translator:
         """Load the model; a context manager that frees it."""
         if self.weights is None:
-            return StandInTranslator(self.card, deterministic=deterministic)
+            return StandInTranslator(
+                self.card, deterministic=deterministic, with_states=with_states
+            )
         from routelmt_cli.translators.llama_cpp import LlamaTranslator
         from routelmt_cli.translators.llama_selfcheck import extra_buffers_work
 
@@ -63,7 +67,24 @@ class Model:
             source_language=self.source_language,
             target_language=self.target_language,
             with_logprobs=with_logprobs,
+            with_states=with_states,
             deterministic=deterministic,
+            use_extra_buffers=extra_buffers_work(self.weights.path, self.weights.sha256),
+        )
+
+    def open_scorer(self, *, with_states: bool = False) -> Scorer:
+        """Load the model for forced decoding; a context manager that frees it."""
+        if self.weights is None:
+            return StandInTranslator(self.card, with_states=with_states)
+        from routelmt_cli.translators.llama_scoring import LlamaScorer
+        from routelmt_cli.translators.llama_selfcheck import extra_buffers_work
+
+        return LlamaScorer(
+            self.card,
+            self.weights.path,
+            source_language=self.source_language,
+            target_language=self.target_language,
+            with_states=with_states,
             use_extra_buffers=extra_buffers_work(self.weights.path, self.weights.sha256),
         )
 

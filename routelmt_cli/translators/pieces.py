@@ -53,6 +53,17 @@ def cut(source: str) -> Pieces:
     return Pieces(tuple(texts), tuple(template))
 
 
+def pair(source: str, draft: str) -> list[tuple[str, str]]:
+    """Pair the parts of a source with those of its draft, in order; at least one pair.
+
+    Where the numbers of parts differ, each text is one part with blanks for its breaks.
+    """
+    sources, drafts = cut(source).texts, cut(draft).texts
+    if drafts and len(sources) == len(drafts):
+        return list(zip(sources, drafts, strict=True))
+    return [(" ".join(sources), " ".join(drafts))]
+
+
 def _parts(source: str) -> Iterator[tuple[str, str]]:
     """Yield (part, the separator after it): blanks around a break go along with it."""
     start = 0

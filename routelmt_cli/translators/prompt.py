@@ -31,11 +31,14 @@ class Prompt:
         Put in front of the source's text.
     suffix
         After the source.
+    draft_lead
+        What a translation begins with: blanks that were taken off the suffix's end.
     """
 
     prefix: str
     lead: str
     suffix: str
+    draft_lead: str = ""
 
 
 def render_prompt(
@@ -80,7 +83,9 @@ def render_prompt(
     if card.kind == "completion":
         head = fill(card.instruction, "")
         shots = "".join(fill(card.template, source, target) for source, target in examples)
-        open_end = card.template.split("{target}", 1)[0].rstrip(" ")
+        whole_end = card.template.split("{target}", 1)[0]
+        open_end = whole_end.rstrip(" ")
+        draft_lead = whole_end[len(open_end) :]
         rendered = head + shots + fill(open_end, _SOURCE)
     else:
         if not chat_template:
@@ -95,6 +100,7 @@ def render_prompt(
             messages.append({"role": "user", "content": fill(card.template, source)})
             if target is not None:
                 messages.append({"role": "assistant", "content": target})
+        draft_lead = ""
         rendered = _render_chat(chat_template, messages, bos, eos)
     prefix, found, suffix = rendered.partition(_SOURCE)
     if not found:
@@ -104,7 +110,7 @@ def render_prompt(
             "the prompt holds the source text twice", hint="put {source} into its template once"
         )
     kept = prefix.rstrip(" ")
-    return Prompt(prefix=kept, lead=prefix[len(kept) :], suffix=suffix)
+    return Prompt(kept, lead=prefix[len(kept) :], suffix=suffix, draft_lead=draft_lead)
 
 
 def _render_chat(template: str, messages: list[dict[str, str]], bos: str, eos: str) -> str:

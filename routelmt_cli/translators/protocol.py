@@ -1,8 +1,9 @@
-"""The translator's contract: requests in, outcomes out, in any order.
+"""The contracts of translators and scorers: requests in, outcomes out, in any order.
 
 A translator is a context manager over one loaded model. It yields *commits*: groups of outcomes
 that belong into one transaction of the journal. Only what ends the run is raised; what goes wrong
-with one segment is an outcome with ``failure`` set.
+with one segment is an outcome with ``failure`` set. A scorer is the same for drafts that exist
+already: it decodes nothing, it says what the model thinks of them.
 """
 
 from __future__ import annotations
@@ -24,6 +25,15 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoreRequest:
+    """One draft to score as the translation of a source; ``item`` as in ``Request``."""
+
+    item: int
+    source: str
+    draft: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one request.
 
@@ -32,17 +42,28 @@ class Outcome:
     item
         The number of the request.
     text
-        The hypothesis, empty where ``failure`` is set.
+        The hypothesis, empty where ``failure`` is set; of a scorer, the draft as it was given.
     prompt_tokens
         Tokens evaluated for this request alone, without the shared prefix.
     output_tokens
-        Tokens sampled, the one that ended the text included.
+        Tokens sampled, the one that ended the text included; of a scorer, the draft's own and
+        the end after it (after each line, where it is scored line by line).
     truncated
-        Whether the token cap ended it.
+        Whether the token cap ended it; of a scorer, whether the context held a part of it only.
     token_logprobs
         float32, natural log-probability of every sampled token, or None where not asked for.
     failure
         Why there is no hypothesis, or None.
+    token_entropies
+        float32, as long as ``token_logprobs``: the entropy in nats of the distribution that each
+        token was taken from; None where those are.
+    token_margins
+        float32, as long as ``token_logprobs``: logit of the best token minus that of the second
+        best, whichever was taken; None where those are.
+    state
+        float32 of shape (2 x width,), or None where not asked for: the model's hidden state, after
+        its last norm, of the prompt's last token, then the mean over the text's own tokens (that
+        of the prompt again where there are none). The mean over the parts where the text was cut.
     """
 
     item: int
@@ -52,6 +73,9 @@ class Outcome:
     truncated: bool = False
     token_logprobs: npt.NDArray[np.float32] | None = None
     failure: str | None = None
+    token_entropies: npt.NDArray[np.float32] | None = None
+    token_margins: npt.NDArray[np.float32] | None = None
+    state: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,4 +131,32 @@ class Translator(Protocol):
 
     def translate(self, requests: Iterable[Request]) -> Iterator[Sequence[Outcome]]:
         """Translate the requests; each sequence of outcomes is one commit."""
+        ...
+
+
+class Scorer(Protocol):
+    """A loaded model that scores drafts made elsewhere (forced decoding).
+
+    Attributes
+    ----------
+    prefix_tokens, context_limit
+        As of a ``Translator``.
+    """
+
+    prefix_tokens: int
+    context_limit: int
+
+    def __enter__(self) -> Scorer: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Sequence[Outcome]]:
+        """Score the drafts; each sequence of outcomes is one commit.
+
+        Every outcome carries log-probabilities, entropies and margins of the draft's tokens and
+        of the end after it, so that an end that comes too early is seen. A blank draft has none:
+        its arrays are empty. What does not fit the context is left out, and nothing is scored
+        after it. A draft that has as many lines as its source is scored line by line; otherwise
+        both are scored as if their breaks were blanks.
+        """
         ...

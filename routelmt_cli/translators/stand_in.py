@@ -2,7 +2,8 @@
 
 It "translates" word by word: a word comes out as it is, or reversed where a hash of it and the
 card's seed falls above the card's skill. So two stand-ins of different skill have gains that a
-router can learn, with the source itself as reference. It can also be told to fail.
+router can learn, with the source itself as reference. It can also be told to fail. Scoring a draft
+makes up the same numbers that writing it would have.
 """
 
 from __future__ import annotations
@@ -14,17 +15,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 import numpy as np
+import numpy.typing as npt
 
 from routelmt_cli.errors import MidRunError, UsageError
 from routelmt_cli.translators.card import ModelCard
 from routelmt_cli.translators.pieces import cut
-from routelmt_cli.translators.protocol import Outcome, Request, TokenCounts
+from routelmt_cli.translators.protocol import Outcome, Request, ScoreRequest, TokenCounts
 
 _PREFIX_TOKENS = 7
+_END_LUCK = 0.0
 
 
 class StandInTranslator:
-    """Translate by hashing; see ``protocol.Translator`` for the contract.
+    """Translate and score by hashing; see ``protocol`` for both contracts.
 
     Parameters
     ----------
@@ -33,14 +36,19 @@ class StandInTranslator:
         ``fail_on`` (a text: segments that hold it fail), ``die_on`` (a text: the model breaks).
     deterministic
         Yield static groups; otherwise outcomes come out of order, one commit each.
+    with_states
+        Whether outcomes carry a made-up hidden state.
     """
 
-    def __init__(self, card: ModelCard, *, deterministic: bool = False) -> None:
+    def __init__(
+        self, card: ModelCard, *, deterministic: bool = False, with_states: bool = False
+    ) -> None:
         self.prefix_tokens = _PREFIX_TOKENS
         self.context_limit = card.decoding.context_tokens
         self.deterministic = deterministic
         self.group_size = card.decoding.parallel_sequences
         self._decoding = card.decoding
+        self._with_states = with_states
         try:
             self._skill = float(card.stand_in.get("skill", 0.5))
             self._seconds = float(card.stand_in.get("seconds_per_request", 0.0))
@@ -75,14 +83,16 @@ class StandInTranslator:
                 for request in reversed(group):
                     yield [self._outcome(request)]
 
+    def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Sequence[Outcome]]:
+        """Score the drafts; each sequence of outcomes is one commit."""
+        remaining = iter(requests)
+        while group := list(islice(remaining, self.group_size)):
+            yield [self._scored(request) for request in group]
+
     def _outcome(self, request: Request) -> Outcome:
-        if self._seconds:
-            time.sleep(self._seconds)
-        if self._die_on and self._die_on in request.source:
-            raise MidRunError("the stand-in model broke, as its card asks")
         words = request.source.split()
-        if self._fail_on and self._fail_on in request.source:
-            return Outcome(request.item, "", len(words), 0, failure="fails, as its card asks")
+        if failed := self._trouble(request.item, request.source):
+            return failed
         luck = [self._luck(word) for word in words]
         translated = iter(
             word if chance < self._skill else word[::-1]
@@ -90,17 +100,61 @@ class StandInTranslator:
         )
         pieces = cut(request.source)
         output = [" ".join(islice(translated, len(piece.split()))) for piece in pieces.texts]
-        logprobs = np.log(np.maximum(1.0 - 0.9 * np.array([*luck, 0.0]), 1e-3))
         sampled = min(len(words) + 1, self._cap(len(words)))
+        truncated = sampled < len(words) + 1
+        return self._made_up(
+            request.item, pieces.join(output), luck, [*luck, _END_LUCK][:sampled], truncated
+        )
+
+    def _scored(self, request: ScoreRequest) -> Outcome:
+        if failed := self._trouble(request.item, request.source):
+            return failed
+        words, draft = request.source.split(), request.draft.split()
+        luck = [self._luck(word) for word in words]
+        # A word of the draft that could be the source's in its place is as likely as that is.
+        drafted = [
+            chance if word in (original, original[::-1]) else self._luck(word)
+            for word, original, chance in zip(draft, words, luck, strict=False)
+        ]
+        drafted += [self._luck(word) for word in draft[len(words) :]]
+        ended = [*drafted, _END_LUCK] if draft else []
+        return self._made_up(request.item, request.draft, luck, ended, truncated=False)
+
+    def _trouble(self, item: int, source: str) -> Outcome | None:
+        """Take as long as a request takes; fail where the card asks for it."""
+        if self._seconds:
+            time.sleep(self._seconds)
+        if self._die_on and self._die_on in source:
+            raise MidRunError("the stand-in model broke, as its card asks")
+        if self._fail_on and self._fail_on in source:
+            return Outcome(item, "", len(source.split()), 0, failure="fails, as its card asks")
+        return None
+
+    def _made_up(
+        self, item: int, text: str, source: list[float], tokens: list[float], truncated: bool
+    ) -> Outcome:
+        """Make an outcome up from the luck of the source's words and of the tokens."""
+        luck = np.array(tokens, np.float64)
         return Outcome(
-            item=request.item,
-            text=pieces.join(output),
-            prompt_tokens=len(words),
-            output_tokens=sampled,
-            truncated=sampled < len(words) + 1,
-            token_logprobs=logprobs[:sampled].astype(np.float32),
+            item=item,
+            text=text,
+            prompt_tokens=len(source),
+            output_tokens=len(tokens),
+            truncated=truncated,
+            token_logprobs=np.log(np.maximum(1.0 - 0.9 * luck, 1e-3)).astype(np.float32),
+            token_entropies=(3.0 * luck).astype(np.float32),
+            token_margins=(8.0 * (1.0 - luck)).astype(np.float32),
+            state=_state(source, tokens) if self._with_states else None,
         )
 
     def _luck(self, word: str) -> float:
         digest = hashlib.blake2b(f"{self._seed} {word}".encode(), digest_size=8).digest()
         return int.from_bytes(digest, "big") / 2**64
+
+
+def _state(source: list[float], tokens: list[float]) -> npt.NDArray[np.float32]:
+    """Make a state up: mean and highest luck, and number, of the source's words and of tokens."""
+    halves = [
+        (np.mean(part), max(part), len(part)) if part else (0, 0, 0) for part in (source, tokens)
+    ]
+    return np.array(halves, np.float32).ravel()

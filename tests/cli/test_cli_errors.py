@@ -280,7 +280,7 @@ def test_a_router_for_other_models(shell, stand_ins, fails, corpus):
 
 def test_a_router_for_another_language(translate_fails, corpus):
     error, _ = translate_fails("in.tsv", "--to", "fr")
-    assert "this router was calibrated for another target language" in error
+    assert "this router was calibrated for another language pair" in error
 
 
 def test_no_such_router(translate_fails, corpus):
@@ -289,7 +289,7 @@ def test_no_such_router(translate_fails, corpus):
     assert hint
 
 
-@pytest.mark.parametrize("part", ["router.json", "gain-0.txt", "source.spm.model"])
+@pytest.mark.parametrize("part", ["router.json", "trees-0.txt", "pieces-0.spm.model"])
 @pytest.mark.parametrize("damage", ["missing", "cut", "changed"])
 def test_a_damaged_router(shell, stand_ins, translate_fails, corpus, part, damage):
     bundle = shell.folder / "bad.router"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import typer
 
@@ -96,11 +98,13 @@ def test_explain(shell, stand_ins, golden, mask_figures):
     golden("explain", "\n".join("\t".join(row) for row in rows) + "\n")
 
 
-def test_calibrate_report(shell, stand_ins, corpus, golden, mask_figures):
+def test_calibrate_report(shell, stand_ins, corpus, golden, mask_figures, little_training):
     command = ["calibrate", "in.tsv", "--small", stand_ins.small, "--large", stand_ins.large]
-    result = shell.run(*command, "--from", "en", "--to", "de", "-o", "new.router")
+    result = shell.run(*command, "--from", "en", "--to", "de", "-o", "new.router", "--folds", "3")
     assert result.code == 0
-    golden("calibrate_report", mask_figures(_both_streams(result)))
+    report = mask_figures(_both_streams(result))
+    # What was chosen and whether it is ahead depends on LightGBM's version too.
+    golden("calibrate_report", re.sub(r"(?m)^(mix: |beats|ahead|no better).*$", "...", report))
     again = shell.run(
         "translate", "in.tsv", *stand_ins.options()[:4], "--router", "new.router", "--budget", "1"
     )

@@ -111,7 +111,7 @@ def test_explain_says_why_each_segment_has_its_tier(translate, output):
         elif row["tier"] == "large":
             assert (float(row["predicted_gain"]) > 0, row["reason"]) == (True, "retranslated")
         else:
-            assert row["reason"] in ("over budget", "no predicted gain")
+            assert row["reason"] in ("over budget", "no predicted gain", "guard: chooser")
     assert {"over budget", "retranslated"} <= {row["reason"] for row in rows}
     cost = sum(float(row["cost_usd"]) for row in rows if row["reason"] == "retranslated")
     assert 0 < cost < 0.004
@@ -330,5 +330,6 @@ def test_a_router_for_other_models_can_be_forced(shell, stand_ins, corpus):
     assert shell.run(*command).code == 2
     result = shell.run(*command, "--force-router")
     assert result.code == 0
-    assert result.error_lines[0].startswith("router forced although it is for another target")
+    forced = "router forced although it is for another language pair"
+    assert result.error_lines[0].startswith(forced)
     assert (shell.folder / "in.fr.tsv").exists()

@@ -7,24 +7,10 @@ import re
 
 import numpy as np
 import pytest
-from demo_pair import NEEDS_DEMO_MODELS
 
-from routelmt_cli.translators.card import load_card
-from routelmt_cli.translators.catalogue import find_card
-from routelmt_cli.translators.models import find_model
 from routelmt_cli.translators.protocol import Request
 
-GROUP = 3
 BREAKS = re.compile("[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
-STAND_IN = """\
-name = "stand-in"
-backend = "stand-in"
-[price]
-usd_per_million_tokens = { input = 1, output = 1 }
-[decoding]
-cap_ratio = 1.0
-cap_extra = 1
-"""
 SHORT = ["El perro duerme.", "¿Qué hora es?", "Llueve mucho hoy.", "Tengo hambre.", "Buenos días."]
 BROKEN = ["Buenos días.\nHasta luego.", "Uno\t\tdos", "Sí.\r\n\u2028No.\n", "\n\nAdiós."]
 BLANK = ["", "  ", "\n\t"]
@@ -33,40 +19,6 @@ SPECIAL = {
     "gemma3-270m": ["<start_of_turn>", "<end_of_turn>", "<eos>", "<bos>"],
     "stand-in": ["<|im_end|>", "<start_of_turn>"],
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Subject:
-    """A model under test, in small groups."""
-
-    name: str
-    model: object
-    with_logprobs: bool
-
-    def open(self, *, deterministic):
-        return self.model.open_translator(
-            with_logprobs=self.with_logprobs, deterministic=deterministic
-        )
-
-
-@pytest.fixture(
-    scope="module",
-    params=[
-        "stand-in",
-        pytest.param("smollm2-135m", marks=NEEDS_DEMO_MODELS),
-        pytest.param("gemma3-270m", marks=NEEDS_DEMO_MODELS),
-    ],
-)
-def subject(request, tmp_path_factory):
-    if request.param == "stand-in":
-        path = tmp_path_factory.mktemp("card") / "stand-in.toml"
-        path.write_text(STAND_IN, "utf-8")
-        card = load_card(path)
-    else:
-        card = find_card(request.param)
-    decoding = dataclasses.replace(card.decoding, parallel_sequences=GROUP, context_tokens=512)
-    model = find_model(dataclasses.replace(card, decoding=decoding), "es", "en")
-    return Subject(request.param, model, with_logprobs=request.param != "gemma3-270m")
 
 
 @pytest.fixture(scope="module")
@@ -143,17 +95,41 @@ def test_line_breaks_and_tabs_are_kept_as_they_were(mixed):
         assert BREAKS.findall(outcome.text) == BREAKS.findall(sources[outcome.item])
 
 
-def test_log_probabilities_belong_to_the_sampled_tokens(mixed, subject):
-    _, _, commits = mixed
+def test_statistics_belong_to_the_sampled_tokens(mixed, subject):
+    sources, _, commits = mixed
     for outcome in (outcome for commit in commits for outcome in commit):
-        if not subject.with_logprobs or outcome.output_tokens == 0:
-            assert outcome.token_logprobs is None
+        columns = (outcome.token_logprobs, outcome.token_entropies, outcome.token_margins)
+        if not subject.drafts:
+            assert columns == (None, None, None)
             continue
-        logprobs = outcome.token_logprobs
-        assert logprobs.dtype == np.float32
-        assert logprobs.shape == (outcome.output_tokens,)
-        assert np.isfinite(logprobs).all()
+        if not outcome.output_tokens:
+            assert not sources[outcome.item].strip()
+            assert columns == (None, None, None)
+            continue
+        for column in columns:
+            assert column.dtype == np.float32
+            assert column.shape == (outcome.output_tokens,)
+            assert np.isfinite(column).all()
+        logprobs, entropies, margins = columns
         assert (logprobs <= 0).all()
+        assert (entropies >= 0).all()
+        assert (margins >= 0).all()
+        # The second best token has exp(-margin) of the best one's probability.
+        if subject.name != "stand-in":
+            assert (np.exp(logprobs) * (1 + np.exp(-margins)) <= 1 + 1e-5).all()
+
+
+def test_states_have_one_width_and_differ(mixed, subject):
+    sources, _, commits = mixed
+    outcomes = [outcome for commit in commits for outcome in commit]
+    if not subject.drafts:
+        assert all(outcome.state is None for outcome in outcomes)
+        return
+    states = [outcome.state for outcome in outcomes if sources[outcome.item].strip()]
+    assert len({state.shape for state in states}) == 1
+    assert states[0].shape[0] % 2 == 0
+    assert all(state.dtype == np.float32 and np.isfinite(state).all() for state in states)
+    assert len({state.tobytes() for state in states}) == len(states)
 
 
 def test_special_tokens_in_a_source_are_text(subject, batched):
@@ -190,11 +166,11 @@ def test_a_translation_that_is_left_early_leaves_nothing_behind(batched, mixed):
     )
 
 
-def test_deterministic_commits_are_whole_groups_in_order(deterministic):
+def test_deterministic_commits_are_whole_groups_in_order(subject, deterministic):
     sources = [*SHORT[:4], BROKEN[0], BLANK[0], SHORT[4]]
     groups = commits_of(deterministic, sources)
     assert deterministic.deterministic
-    assert deterministic.group_size == GROUP
+    assert deterministic.group_size == subject.group
     assert [sorted(outcome.item for outcome in group) for group in groups] == [
         [0, 1, 2],
         [3, 4, 5],
@@ -205,7 +181,7 @@ def test_deterministic_commits_are_whole_groups_in_order(deterministic):
 def test_a_deterministic_group_has_no_past(subject, deterministic):
     groups = [SHORT[:3], [SHORT[3], BROKEN[0], SHORT[4]]]
     together = outcomes_of(deterministic, [*groups[0], *groups[1]])
-    first = [together[:GROUP], together[GROUP:]]
+    first = [together[: subject.group], together[subject.group :]]
     again = [outcomes_of(deterministic, group) for group in reversed(groups)][::-1]
     with subject.open(deterministic=True) as other:
         elsewhere = [outcomes_of(other, groups[1]), outcomes_of(other, groups[0])][::-1]
@@ -214,5 +190,8 @@ def test_a_deterministic_group_has_no_past(subject, deterministic):
             for outcome, same in zip(group, expected, strict=True):
                 assert outcome.text == same.text
                 assert outcome.output_tokens == same.output_tokens
-                if same.token_logprobs is not None:
-                    np.testing.assert_array_equal(outcome.token_logprobs, same.token_logprobs)
+                for field in ("token_logprobs", "token_entropies", "token_margins", "state"):
+                    if getattr(same, field) is not None:
+                        np.testing.assert_array_equal(
+                            getattr(outcome, field), getattr(same, field), err_msg=field
+                        )

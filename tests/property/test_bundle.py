@@ -19,13 +19,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routelmt_cli.errors import UsageError
+from routelmt_cli.features.background import fit_background
 from routelmt_cli.features.compute import DraftTable
-from routelmt_cli.features.pieces import train_pieces
 from routelmt_cli.features.schema import FEATURE_NAMES
 from routelmt_cli.gain.bundle import DESCRIPTION, bundle_files, load_bundle
 from routelmt_cli.gain.length_model import LengthModel
 from routelmt_cli.gain.metadata import ModelIdentity, RouterMetadata
+from routelmt_cli.gain.parts import Curve, TreePart
+from routelmt_cli.gain.profile import PairProfile
 from routelmt_cli.gain.router import Router
+from routelmt_cli.gain.training import GainModel, MixedPart
 from routelmt_cli.gain.trees import GainBooster, Tree, render_booster
 
 TABLE = DraftTable(
@@ -46,25 +49,41 @@ def tiny_files() -> dict[str, bytes]:
     ]
     content = render_booster(trees, FEATURE_NAMES)
     metadata = RouterMetadata(
-        source_language="es",
-        target_language="en",
+        pairs=(("es", "en"),),
         small=ModelIdentity("small", "1"),
         large=ModelIdentity("large", "2"),
-        decoding={"prompt": "3"},
         metric_signature="chrF2++",
         segments=50,
         provenance="made up",
         figures={"area": 0.5, "gain": {"mean": 1.0}},
         seeds=(0, 1),
         candidate="gain",
+        prior="",
         lightgbm_version="4",
     )
+    sources = ["El puente viejo", "El río", "La casa vieja"] * 5
+    drafts = ["The old bridge", "The river", "The old house"] * 5
+    count = len(FEATURE_NAMES)
+    boosters = [GainBooster(content, FEATURE_NAMES)] * 2
     router = Router(
         metadata=metadata,
-        pieces=train_pieces(["El puente viejo", "El río", "La casa vieja"] * 5),
-        boosters=[GainBooster(content, FEATURE_NAMES)] * 2,
-        scales=[0.5, 0.5],
-        offset=0.0,
+        model=GainModel(
+            parts=[
+                MixedPart("gain", 0.6, 0.5, TreePart(boosters, [0.5, 0.5])),
+                MixedPart(
+                    "rank", 0.4, 0.5, TreePart(boosters, [1, 1], curve=Curve([0, 1], [0, 2]))
+                ),
+            ],
+            offset=0.0,
+            gain_scale={"es-en": (3.0, 2.0)},
+        ),
+        profiles={
+            "es-en": PairProfile(
+                fit_background(sources, drafts),
+                np.zeros(count, np.float32),
+                np.ones(count, np.float32),
+            )
+        },
         length_model=LengthModel(1.0, 0.5, 0.5, 0.5, 2.0, 8.0),
     )
     return bundle_files(router)
@@ -203,5 +222,5 @@ REAL = st.floats()
     )
 )
 def test_any_trees_are_refused_or_safe(trees):
-    files = {**FILES, "gain-0.txt": render_booster(trees, FEATURE_NAMES)}
+    files = {**FILES, "trees-0.txt": render_booster(trees, FEATURE_NAMES)}
     use(rehashed(files))

@@ -14,12 +14,15 @@ from routelmt_cli.evaluation.curve import (
     area,
     budget_quality_curve,
     expected_curve,
-    gain_at,
     read_curve,
 )
 
 GAIN = np.array([4.0, -2.0, 1.0, 3.0])
 GAINS = st.lists(st.integers(-20, 20), min_size=1, max_size=12).map(np.array)
+
+
+def gain_at(share, *truth, **options):
+    return read_curve(expected_curve(*truth, **options), share)
 
 
 def test_a_curve_by_hand():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from routelmt_cli.features import patterns
+from routelmt_cli.features.characters import Texts
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,35 @@ def test_placeholders(text, found):
 def test_urls_lose_the_punctuation_of_the_sentence():
     text = "See https://example.org/a?b=1, or write to me@example.org."
     assert list(patterns.urls(text)) == ["https://example.org/a?b=1", "me@example.org"]
+
+
+def test_a_column_is_searched_where_a_sign_may_begin_an_item():
+    rows = [
+        "and/or 50% of 3 < 4 & more # 1",
+        "%s",
+        "5",
+        "%d ends",
+        "see http://a.example/b",
+        "me@example.org",
+        "a&amp;b",
+        "</b>",
+        "#NAME#",
+        "{x}",
+        "x %(count)s y %.2f %-3d",
+        "50%d",
+        "http:/",
+        "/path",
+        "",
+        "%@",
+    ]
+    items = patterns.find_items(Texts.of(rows))
+    for row, text in enumerate(rows):
+        if patterns.urls(text) or patterns.placeholders(text):
+            assert items[row].urls == patterns.urls(text)
+            assert items[row].placeholders == patterns.placeholders(text)
+        else:
+            assert row not in items
+    assert patterns.find_items(Texts.of([])) == {}
 
 
 def test_hostile_text_takes_no_quadratic_time():

@@ -56,10 +56,120 @@ def test_script(source, draft, retranslation, to, expected):
 
 def test_numbers_only_where_the_draft_kept_them():
     assert reason("en 1998", "in 1998", "in the nineties") == "numbers"
+    assert reason("en 1998", "in 1998", "in 1989") == "numbers"
     assert reason("en 1998", "in the past", "in the nineties") == ""
     assert reason("4,000 años", "4,000 years", "4 000 years") == ""
     assert reason("a las 01.40", "at 01.40", "at 1:40 or 01:40") == ""
     assert reason("tiene 18 años", "he is 18", "he is eighteen") == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "draft", "retranslation"),
+    [
+        ("ab dem 16.3. um 13.25", "from 16.3. at 13.25", "from 16 March at 1:25 p.m."),
+        ("(10.04.2022)", "(10.04.2022)", "(April 10, 2022)"),
+        ("2023.02.10", "2023.02.10", "February 10, 2023"),
+        ("um 5.30", "um 5.30", "um 17.30"),
+        ("100 %", "100 %", "one hundred per cent"),
+        ("4000 personas", "4000 people", "four thousand people"),
+        ("1.200.000 euros", "1,200,000 euros", "1.2 million euros"),
+        ("10,000 people", "10,000 人", "1万人"),
+        ("１９９８年", "in 1998", "in 1998"),
+        ("1.234.567 €", "1.234.567 €", "€1234567"),
+    ],
+)
+def test_another_way_of_writing_is_no_lost_number(source, draft, retranslation):
+    assert reason(source, draft, retranslation) == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "draft", "retranslation"),
+    [
+        ("(10.04.2022)", "(10.04.2022)", "(April 10)"),
+        ("1.234.567 €", "1,234,567 €", "many €"),
+        ("en 2010", "in 2010", "in 2015"),
+        ("2.600 acres", "2,600 acres", "acres"),
+        ("０８００ 777 123", "0800 777 123", "0800 777"),
+    ],
+)
+def test_a_number_that_is_gone(source, draft, retranslation):
+    assert reason(source, draft, retranslation) == "numbers"
+
+
+def test_a_draft_that_is_no_better_with_numbers_is_not_kept():
+    source = "casi 250 kilos en 1998"
+    assert reason(source, "250 kilos in 1998", "kilos in 1998") == "numbers"
+    assert reason(source, "250 kilos in 2019", "kilos in 1998") == ""
+    assert reason(source, "250 kilos", "kilos in 1998") == ""
+    assert reason(source, "250 and 1998 of the of the of the of the of the", "heavy") == ""
+
+
+REFUSALS = [
+    "I'm sorry, but I can't translate this text.",
+    "I cannot provide a translation of this content, as it is offensive.",
+    "Unfortunately, I am unable to translate the passage without more context.",
+    "As an AI language model, I don't have opinions.",
+    "I’m sorry, but as an AI I cannot do that.",
+    "I am a large language model, trained to be helpful.",
+    "Sure! Please provide the text you would like me to translate.",
+    "Here is the translation:",
+    "**Translation:**",
+    "Sure, here's the English translation of the text:",
+]
+
+
+@pytest.mark.parametrize("text", REFUSALS)
+def test_refusals_and_remarks(text):
+    assert reason("El perro ladra toda la noche.", "The dog barks all night.", text) == "refusal"
+    assert reason("El perro ladra.", "", text) == ""
+    # A draft that is no better does not stand in the way.
+    assert reason("El perro ladra.", text, text) == ""
+
+
+LONG = "El tribunal decidió ayer que la empresa debe pagar a los antiguos trabajadores " * 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'm sorry, but I can't assist with that.",
+        "I cannot fulfil this request.",
+        "I'm unable to help with that request.",
+    ],
+)
+def test_a_plain_apology_is_a_refusal_only_where_it_cannot_be_a_translation(text):
+    assert reason(LONG, "The court decided that the company must pay.", text) == "refusal"
+    assert reason("Sí.", "Yes.", text) == "refusal"
+    assert reason("Lo siento, pero no puedo ayudar.", "I am sorry, no.", text) == ""
+    assert reason("No me es posible ayudarle con eso.", "Not possible here.", text) == ""
+    assert reason(LONG, "I can't help it.", text) == ""
+    assert reason("対応できません。申し訳ございません。", "No.", text) == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "retranslation"),
+    [
+        ("Lo siento, no puedo traducir este texto.", "I'm sorry, I can't translate this text."),
+        ("Entschuldigung, das kann ich nicht übersetzen.", "I'm sorry, I can't translate that."),
+        ("很抱歉，我无法翻译这段文字。", "I'm sorry, I can't translate this passage."),
+        ("Como modelo de lenguaje, no opino.", "As an AI language model, I have no opinion."),
+        ("Als KI darf ich das nicht.", "As an AI, I am not allowed to do that."),
+        ("Es folgt die Übersetzung:", "Here is the translation:"),
+        ("I'm sorry, I can't translate this.", "I'm sorry, I can't translate this."),
+        ("Lo siento.", "I'm sorry."),
+        ("No puedo más.", "I can't go on."),
+        ("Como un tonto esperé.", "As an idiot I waited."),
+        ("Soy un aviador.", "I am an airman."),
+        ("Dijo: soy médico.", "He said: as an AI language model I refuse."),
+        ("Por favor, envíe el texto.", "Please send the text."),
+    ],
+)
+def test_ordinary_translations_are_no_refusals(source, retranslation):
+    assert reason(source, "Something else here.", retranslation) == ""
+
+
+def test_what_the_chooser_says_is_never_said_here():
+    assert REASONS[-1] == "chooser"
 
 
 def test_placeholders_only_where_the_draft_kept_them():

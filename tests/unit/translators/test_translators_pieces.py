@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routelmt_cli.translators.pieces import cut
+from routelmt_cli.translators.pieces import cut, pair
 
 BREAKS = "\t\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"
 TEXT = st.text(st.sampled_from([*BREAKS, *"abc .\x1f\xa0\u3000\u200b"]))
@@ -75,3 +75,19 @@ def test_long_blanks_do_not_take_long():
     pieces = cut("a" + " " * 200_000 + "b\n" + "c " * 100_000)
     assert len(pieces.texts) == 2
     assert time.perf_counter() - begun < 2
+
+
+@pytest.mark.parametrize(
+    ("source", "draft", "pairs"),
+    [
+        ("uno", "one", [("uno", "one")]),
+        (" uno\ndos\n", "one\r\n\ntwo", [("uno", "one"), ("dos", "two")]),
+        ("uno\ndos", "one two", [("uno dos", "one two")]),
+        ("uno dos", "one\ttwo", [("uno dos", "one two")]),
+        ("uno\ndos", " \n", [("uno dos", "")]),
+        ("", "one\ntwo", [("", "one two")]),
+        ("\n", "", [("", "")]),
+    ],
+)
+def test_parts_are_paired_where_there_are_as_many(source, draft, pairs):
+    assert pair(source, draft) == pairs

@@ -28,7 +28,10 @@ def test_a_completion_is_examples_and_an_open_end():
     card = completion(instruction="To {target_language}.\n", examples={"es-en": (("sí", "yes"),)})
     prompt = render_prompt(card, "es", "en")
     assert prompt == Prompt(
-        prefix="To English.\nSpanish: sí\nEnglish: yes\n\nSpanish:", lead=" ", suffix="\nEnglish:"
+        prefix="To English.\nSpanish: sí\nEnglish: yes\n\nSpanish:",
+        lead=" ",
+        suffix="\nEnglish:",
+        draft_lead=" ",
     )
 
 

@@ -1,0 +1,143 @@
+"""From drafts, retranslations and labels to a router, whatever they come from.
+
+In: the table, the labels, what the bundle is to say. Out: a calibration whose figures also tell
+tokens and metric. It reads no corpus and runs no model.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from routelmt_cli.errors import UsageError
+from routelmt_cli.features.compute import DraftTable
+from routelmt_cli.gain.bundle import load_bundle
+from routelmt_cli.gain.calibration import (
+    Calibration,
+    CalibrationContext,
+    CalibrationOptions,
+    Retranslations,
+    calibrate,
+)
+from routelmt_cli.gain.catalogue import shipped_prior
+from routelmt_cli.gain.labels import GainLabels
+from routelmt_cli.gain.metadata import MAX_PAIRS, ModelIdentity
+from routelmt_cli.gain.router import Router
+from routelmt_cli.gain.training import MIN_SEGMENTS
+from routelmt_cli.run.language_pairs import LanguagePair
+from routelmt_cli.run.options import CalibrateOptions
+
+DEFAULT_PRIOR = "default"
+NO_PRIOR = "none"
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What a router is trained on; every column has one entry a segment, in document order.
+
+    Attributes
+    ----------
+    pairs
+        The language pair of each segment.
+    documents
+        The document of each, or None.
+    small, large
+        What made the hypotheses.
+    figures
+        What the bundle's figures are to say beside the report.
+    """
+
+    table: DraftTable
+    retranslations: Retranslations
+    labels: GainLabels
+    pairs: Sequence[LanguagePair]
+    documents: Sequence[str] | None
+    small: ModelIdentity
+    large: ModelIdentity
+    figures: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def refuse_too_few(name: str, segments: int) -> None:
+    """Refuse a corpus that no router can be calibrated on.
+
+    Raises
+    ------
+    UsageError
+        There are fewer than 50 usable segments.
+    """
+    if segments < MIN_SEGMENTS:
+        raise UsageError(
+            f"{name}: {segments} segments are too few to calibrate a router",
+            hint=f"give at least {MIN_SEGMENTS}, better 500 or more",
+        )
+
+
+def train(options: CalibrateOptions, data: Labelled) -> Calibration:
+    """Train a router.
+
+    Parameters
+    ----------
+    options
+        Seed, folds, prior, threshold and provenance.
+    data
+        What to train on.
+
+    Raises
+    ------
+    UsageError
+        There are too many language pairs, no gain to learn from, or the prior cannot be read.
+    """
+    different = len(set(data.pairs))
+    if different > MAX_PAIRS:
+        raise UsageError(
+            f"{different} language pairs are too many for one router",
+            hint=f"calibrate on at most {MAX_PAIRS} at once",
+        )
+    context = CalibrationContext(
+        small=data.small,
+        large=data.large,
+        provenance=options.provenance or f"{len(data.table)} segments of the user's corpus",
+    )
+    made = calibrate(
+        data.table,
+        data.retranslations,
+        data.labels,
+        context,
+        pairs=data.pairs,
+        documents=data.documents,
+        prior=_prior(options.prior),
+        options=CalibrationOptions(
+            seed=options.seed, folds=options.folds, severe=options.guard_threshold
+        ),
+    )
+    return _with_figures(made, data)
+
+
+def _prior(name: str) -> Router | None:
+    """Load the router that training starts from."""
+    if name == NO_PRIOR:
+        return None
+    return shipped_prior() if name == DEFAULT_PRIOR else load_bundle(name)
+
+
+def _with_figures(made: Calibration, data: Labelled) -> Calibration:
+    """Add what the report of the training cannot know."""
+    ratio = float(data.table.draft_tokens.sum() / max(1, data.table.source_tokens.sum()))
+    figures = {**made.report, "draft_tokens_per_source_token": round(ratio, 4), **data.figures}
+    metadata = dataclasses.replace(made.router.metadata, figures=figures)
+    return dataclasses.replace(made, router=dataclasses.replace(made.router, metadata=metadata))
+
+
+def rows_by_pair(
+    pairs: Sequence[LanguagePair],
+) -> list[tuple[LanguagePair, npt.NDArray[np.int64]]]:
+    """List the language pairs in order of appearance, each with its row numbers from 0."""
+    rows: dict[LanguagePair, list[int]] = {}
+    for row, pair in enumerate(pairs):
+        rows.setdefault(pair, []).append(row)
+    return [(pair, np.array(places, np.int64)) for pair, places in rows.items()]

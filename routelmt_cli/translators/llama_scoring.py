@@ -1,0 +1,281 @@
+"""Forced decoding with llama.cpp: what a model thinks of drafts that it need not have written.
+
+In: sources with drafts. Out: outcomes that carry statistics of the drafts' tokens, as if the model
+had sampled them, and their hidden states where asked for. Prompts are the model card's own, the
+shared prefix is evaluated once. Memory is bounded: logits are held of few tokens at a time. How
+good a draft is, is not judged here.
+
+After the draft's own tokens the end is scored: of all tokens that would have ended the text (end
+of sequence, of turn; or one that begins with a stop text) the most probable one in that place. A
+draft that the model would have written greedily so has the statistics of writing it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from routelmt_cli.translators.card import ModelCard
+from routelmt_cli.translators.hidden_state import StateAverage, mean_state
+from routelmt_cli.translators.llama_library import LlamaContext, LlamaModel
+from routelmt_cli.translators.llama_prompter import LlamaPrompter
+from routelmt_cli.translators.pieces import pair
+from routelmt_cli.translators.protocol import Outcome, ScoreRequest
+from routelmt_cli.translators.token_statistics import TokenStatistics, token_statistics
+
+_OUTPUT_ROWS = 128  # bounds llama.cpp's logits: 134 MB of them at a vocabulary of 2^18
+_SLICE_ROWS = 16  # bounds the working copy of them
+_END = -1  # stands for the most probable token that ends a text
+
+
+@dataclass(slots=True, eq=False)
+class _Text:
+    """A part of a draft behind its prompt.
+
+    Attributes
+    ----------
+    prompt
+        Tokens after the shared prefix, at least one.
+    targets
+        Tokens to score, ``_END`` for the end; none where only the state is wanted.
+    whole
+        Whether the context holds all of it.
+    """
+
+    prompt: list[int]
+    targets: list[int]
+    whole: bool
+    statistics: list[TokenStatistics] = field(default_factory=list)
+    state: StateAverage = field(default_factory=StateAverage)
+
+    @property
+    def inputs(self) -> list[int]:
+        """Tokens whose outputs are read: the prompt's last one, and all targets but the last."""
+        return [self.prompt[-1], *self.targets[:-1]]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Tokens to evaluate, int32 arrays of shape (n,), and the number of the text of each."""
+
+    token: npt.NDArray[np.int32]
+    position: npt.NDArray[np.int32]
+    text: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, tokens: Sequence[Sequence[int]], first: Sequence[int]) -> _Rows:
+        """Lay texts behind each other, each from its own first position on."""
+        lengths = [len(part) for part in tokens]
+        spans = [np.arange(start, start + n) for start, n in zip(first, lengths, strict=True)]
+        return cls(
+            np.array([token for part in tokens for token in part], np.int32),
+            np.concatenate(spans).astype(np.int32),
+            np.repeat(np.arange(len(tokens), dtype=np.int32), lengths),
+        )
+
+    def blocks(self, size: int) -> Iterator[slice]:
+        """Cut the rows into batches of at most ``size``."""
+        for start in range(0, len(self.token), size):
+            yield slice(start, min(start + size, len(self.token)))
+
+
+class LlamaScorer:
+    """Score drafts with one GGUF model; see ``protocol.Scorer`` for the contract.
+
+    Parameters
+    ----------
+    card
+        The model card.
+    weights
+        The checked GGUF file.
+    source_language, target_language
+        BCP 47 codes.
+    with_states
+        Whether outcomes carry the hidden state; blank drafts then have one as well.
+    threads
+        Threads for evaluation; all that this process may use by default.
+    use_extra_buffers
+        Let llama.cpp repack weights for this processor (see ``llama_selfcheck``).
+
+    Raises
+    ------
+    UsageError
+        Where the file cannot be loaded or the prompt not rendered.
+    """
+
+    def __init__(
+        self,
+        card: ModelCard,
+        weights: Path,
+        *,
+        source_language: str,
+        target_language: str,
+        with_states: bool = False,
+        threads: int | None = None,
+        use_extra_buffers: bool = True,
+    ) -> None:
+        self._slots = card.decoding.parallel_sequences
+        self._with_states = with_states
+        self._model = LlamaModel(weights, use_extra_buffers=use_extra_buffers)
+        self._prompter = LlamaPrompter(card, self._model, source_language, target_language)
+        self.prefix_tokens = self._prompter.prefix_tokens
+        self.context_limit = self._prompter.context_limit
+        self._ends = _ending_tokens(self._model, card.decoding.stop)
+        self._context = LlamaContext(
+            self._model,
+            sequences=self._slots + 1,
+            sequence_tokens=self.context_limit,
+            threads=threads or len(os.sched_getaffinity(0)),
+        )
+        self._work = np.empty((_SLICE_ROWS, self._model.vocabulary_size), np.float32)
+        if self._prompter.prefix:
+            self._context.evaluate(0, self._prompter.prefix)
+
+    def __enter__(self) -> LlamaScorer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._context.close()
+        self._model.close()
+
+    def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Sequence[Outcome]]:
+        """Score the drafts; each sequence of outcomes is one commit."""
+        remaining = iter(requests)
+        while group := list(islice(remaining, self._slots)):
+            texts = [self._texts(request) for request in group]
+            together = [text for parts in texts for text in parts]
+            for start in range(0, len(together), self._slots):
+                self._evaluate(together[start : start + self._slots])
+            yield [
+                self._outcome(request, parts) for request, parts in zip(group, texts, strict=True)
+            ]
+
+    def _texts(self, request: ScoreRequest) -> list[_Text]:
+        prompter, texts = self._prompter, []
+        room = self.context_limit - self.prefix_tokens - len(prompter.suffix)
+        for source, draft in pair(request.source, request.draft):
+            if not draft and not self._with_states:
+                continue
+            prompt = prompter.source(source)
+            if not prompt and not prompter.suffix:  # a blank source, and nothing to begin after
+                continue
+            tokens = prompter.draft(draft) if draft else []
+            of_source, of_draft = share_room(len(prompt), len(tokens), room)
+            whole = of_draft == len(tokens)
+            end = [_END] if draft and whole and len(self._ends) else []
+            texts.append(
+                _Text(
+                    [*prompt[:of_source], *prompter.suffix],
+                    [*tokens[:of_draft], *end],
+                    whole=whole and of_source == len(prompt),
+                )
+            )
+        return texts
+
+    def _outcome(self, request: ScoreRequest, texts: list[_Text]) -> Outcome:
+        statistics = TokenStatistics.concatenate(part for text in texts for part in text.statistics)
+        states = [text.state.result() for text in texts if self._with_states]
+        return Outcome(
+            item=request.item,
+            text=request.draft,
+            prompt_tokens=sum(len(text.prompt) for text in texts),
+            output_tokens=len(statistics.logprobs),
+            truncated=not all(text.whole for text in texts),
+            token_logprobs=statistics.logprobs,
+            token_entropies=statistics.entropies,
+            token_margins=statistics.margins,
+            state=mean_state(states),
+        )
+
+    def _evaluate(self, texts: list[_Text]) -> None:
+        """Evaluate texts together, in sequences of their own that are dropped again."""
+        try:
+            if self._prompter.prefix:
+                for index in range(len(texts)):
+                    self._context.copy_sequence(0, index + 1)
+            self._evaluate_prompts(texts)
+            self._evaluate_targets(texts)
+        finally:
+            for index in range(len(texts)):
+                self._context.drop_sequence(index + 1)
+
+    def _evaluate_prompts(self, texts: list[_Text]) -> None:
+        """Evaluate all but the prompts' last tokens, whose logits nobody needs."""
+        rows = _Rows.of([text.prompt[:-1] for text in texts], [self.prefix_tokens] * len(texts))
+        for block in rows.blocks(self._context.batch_tokens):
+            count = self._fill(rows, block)
+            self._context.wants_logits[:count] = 0
+            self._context.wants_logits[count - 1] = 1  # never read: see LlamaContext.evaluate
+            self._context.decode(count)
+
+    def _evaluate_targets(self, texts: list[_Text]) -> None:
+        rows = _Rows.of(
+            [text.inputs for text in texts],
+            [self.prefix_tokens + len(text.prompt) - 1 for text in texts],
+        )
+        # A text without targets has one row all the same, for its state; what it scores is dropped.
+        targets = np.array([target for text in texts for target in text.targets or [0]], np.int64)
+        for block in rows.blocks(_OUTPUT_ROWS):
+            count = self._fill(rows, block)
+            self._context.wants_logits[:count] = 1
+            logits = self._context.decode(count, with_states=self._with_states)
+            found = self._statistics(logits, targets[block])
+            for number in np.unique(rows.text[block]).tolist():
+                text, mine = texts[number], np.flatnonzero(rows.text[block] == number)
+                if self._with_states:
+                    text.state.add(self._context.states(count)[mine])
+                if text.targets:
+                    text.statistics.append(found.take(mine))
+
+    def _fill(self, rows: _Rows, block: slice) -> int:
+        context, count = self._context, block.stop - block.start
+        context.token[:count] = rows.token[block]
+        context.position[:count] = rows.position[block]
+        context.sequence[:count] = rows.text[block] + 1  # sequence 0 holds the prefix
+        return int(count)
+
+    def _statistics(
+        self, logits: npt.NDArray[np.float32], targets: npt.NDArray[np.int64]
+    ) -> TokenStatistics:
+        parts = []
+        for start in range(0, len(logits), _SLICE_ROWS):
+            part = logits[start : start + _SLICE_ROWS]
+            tokens = targets[start : start + _SLICE_ROWS].copy()
+            for row in np.flatnonzero(tokens == _END).tolist():
+                tokens[row] = self._ends[part[row, self._ends].argmax()]
+            parts.append(token_statistics(part, part.argmax(axis=1), tokens, self._work))
+        return TokenStatistics.concatenate(parts)
+
+
+def share_room(source_tokens: int, draft_tokens: int, room: int) -> tuple[int, int]:
+    """Return how many tokens of a source and of its draft are kept where both must fit.
+
+    The draft is shortened first, down to half of the room, and then the source.
+
+    Parameters
+    ----------
+    source_tokens, draft_tokens
+        How many there are.
+    room
+        How many fit, at least 2.
+    """
+    source = min(source_tokens, max(room - draft_tokens, room // 2))
+    return source, min(draft_tokens, room - source)
+
+
+def _ending_tokens(model: LlamaModel, stop: Sequence[str]) -> npt.NDArray[np.int64]:
+    stops = tuple(text.encode("utf-8") for text in stop)
+    return np.array(
+        [
+            token
+            for token in range(model.vocabulary_size)
+            if model.ends_generation(token) or model.piece(token).startswith(stops)
+        ],
+        np.int64,
+    )
