@@ -7,15 +7,14 @@ say exactly what must follow from it.
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 
 from routelmt_cli.features.schema import FEATURE_NAMES
-from routelmt_cli.gain.calibration import as_prior
 from routelmt_cli.gain.chooser import Chooser, chooser_names
 from routelmt_cli.gain.conformal import GuardLimit
 from routelmt_cli.gain.parts import ProbePart
+from routelmt_cli.gain.prior import as_prior
 from routelmt_cli.gain.training import MixedPart
 from routelmt_cli.gain.trees import GainBooster, Tree, render_booster
 
@@ -40,7 +39,7 @@ def with_figures(router, **changes):
 
 def prior_of(router, **figures):
     """Make a prior."""
-    return as_prior(SimpleNamespace(router=router), "made up", figures)
+    return as_prior(router, "made up", figures)
 
 
 def of_another_pair(router, *others):

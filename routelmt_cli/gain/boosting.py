@@ -19,6 +19,8 @@ from routelmt_cli.gain.trees import GainBooster, reduce_booster
 
 FloatArray = NDArray[np.float64]
 
+_WINSOR = 0.02
+
 _THRESHOLDS = re.compile(r"^threshold=.*$", re.MULTILINE)
 _BEYOND_FLOAT32 = "1e+299"
 
@@ -138,3 +140,15 @@ def mean_prediction(boosters: Sequence[GainBooster], features: NDArray[np.float3
     for booster in boosters:
         total += booster.predict(features)
     return total / len(boosters)
+
+
+def winsorised(values: FloatArray) -> FloatArray:
+    """Pull the lowest and highest two hundredths in: a few wild labels teach nothing.
+
+    Parameters
+    ----------
+    values
+        float64, shape (n,), n >= 1.
+    """
+    low, high = np.quantile(values, (_WINSOR, 1.0 - _WINSOR))
+    return np.clip(values, low, high)

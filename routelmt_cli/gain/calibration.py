@@ -10,17 +10,17 @@ caller has made, or was given, both hypotheses.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from routelmt_cli.errors import UsageError
+from routelmt_cli.evaluation.figures import SEVERE_REGRESSION
 from routelmt_cli.features.compute import DraftTable, compute_features
 from routelmt_cli.features.schema import FEATURE_NAMES
 from routelmt_cli.gain.chooser import fit_chooser
-from routelmt_cli.gain.conformal import guard_limits
+from routelmt_cli.gain.conformal import GuardLimit, guard_limits
 from routelmt_cli.gain.drift import feature_quantiles
 from routelmt_cli.gain.folds import grouped_folds, refuse_small_folds
 from routelmt_cli.gain.labels import GainLabels, gain_labels
@@ -28,9 +28,10 @@ from routelmt_cli.gain.left_out import left_out_figures
 from routelmt_cli.gain.length_model import fit_length_model
 from routelmt_cli.gain.metadata import ModelIdentity, RouterMetadata, pair_label
 from routelmt_cli.gain.parts import Inputs
+from routelmt_cli.gain.prior import prior_gain
 from routelmt_cli.gain.profile import PairProfile, fit_profile
 from routelmt_cli.gain.report import out_of_fold_report
-from routelmt_cli.gain.risk import SEVERE, RiskFit, fit_risk
+from routelmt_cli.gain.risk import fit_risk
 from routelmt_cli.gain.router import Router, portable_parts
 from routelmt_cli.gain.safeguards import Safeguards
 from routelmt_cli.gain.training import Trained, TrainingSet, check_gains, train
@@ -95,7 +96,7 @@ class CalibrationOptions:
     folds: int = 5
     seeds: int = 4
     search_trials: int = 6
-    severe: float = SEVERE
+    severe: float = SEVERE_REGRESSION
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,7 @@ def calibrate(
     )
     trained = train(
         training_set,
-        prior=None if prior is None else _prior_gain(prior, training_set.inputs),
+        prior=None if prior is None else prior_gain(prior, training_set.inputs),
         prior_parts=() if prior is None else portable_parts(prior),
         seed=options.seed,
         seeds=options.seeds,
@@ -193,6 +194,7 @@ def calibrate(
     risk = fit_risk(features, labels.gain, training_set.weight, folds, seeds, severe=options.severe)
     after = _retranslation_features(table, retranslations.texts, groups, profiles)
     chooser = fit_chooser(features, after, labels.gain, folds, seeds[:2])
+    limits = guard_limits(risk.risk, trained.predicted, risk.severe)
     report = {
         **out_of_fold_report(
             labels,
@@ -202,7 +204,7 @@ def calibrate(
             folds=options.folds,
             seed=options.seed,
         ),
-        **_training_figures(trained, labels, risk),
+        **_training_figures(trained, labels, limits),
         "chooser_gain": 0.0 if chooser is None else round(chooser.expected_gain_out_of_fold, 4),
         "left_out": left_out_figures(training_set, options.seed),
     }
@@ -216,7 +218,7 @@ def calibrate(
         safeguards=Safeguards(
             risk=risk.model,
             severe=options.severe,
-            limits=guard_limits(risk.risk, trained.predicted, risk.severe),
+            limits=limits,
             chooser=chooser,
             quantiles=feature_quantiles(features),
         ),
@@ -273,14 +275,6 @@ def _profiles(
     return profiles, raw, features
 
 
-def _prior_gain(prior: Router, inputs: Inputs) -> FloatArray:
-    """Ask a prior about normalised features, in units of gain."""
-    gain = np.zeros(len(inputs))
-    for one in portable_parts(prior):
-        gain += one.scale * one.part.predict(inputs)
-    return gain
-
-
 def _retranslation_features(
     table: DraftTable,
     texts: Sequence[str],
@@ -322,8 +316,9 @@ def retranslation_features(
     return profile.normalised(compute_features(table, profile.background))
 
 
-def _training_figures(trained: Trained, labels: GainLabels, risk: RiskFit) -> dict[str, Any]:
-    limits = guard_limits(risk.risk, trained.predicted, risk.severe)
+def _training_figures(
+    trained: Trained, labels: GainLabels, limits: Sequence[GuardLimit]
+) -> dict[str, Any]:
     mix: dict[str, float] = {}
     for one in trained.model.parts:
         mix[one.name] = round(mix.get(one.name, 0.0) + one.share, 4)
@@ -370,49 +365,4 @@ def _metadata(
         candidate=" + ".join(names),
         prior=prior.metadata.provenance if prior is not None and has_prior else "",
         lightgbm_version=lightgbm.__version__,
-    )
-
-
-def as_prior(calibration: Calibration, provenance: str, figures: Mapping[str, Any]) -> Router:
-    """Make a prior of a router: portable parts only, and no language pair of its own.
-
-    Parameters
-    ----------
-    calibration
-        On segments of many language pairs and systems.
-    provenance
-        Where they come from, in words, with licence.
-    figures
-        What it reached on systems and years that were left out.
-
-    Raises
-    ------
-    UsageError
-        No part of the router is portable.
-    """
-    router = calibration.router
-    parts = portable_parts(router)
-    total = sum(one.share for one in parts)
-    if total <= 0:
-        raise UsageError(
-            "no part of this router can be asked about another language pair",
-            hint="calibrate on more segments",
-        )
-    raised = [replace(one, share=one.share / total, scale=one.scale / total) for one in parts]
-    scales = np.array(list(router.model.gain_scale.values()))
-    typical = (round(float(scales[:, 0].mean()), 4), round(float(scales[:, 1].mean()), 4))
-    nobody = ModelIdentity("many systems", "")
-    return replace(
-        router,
-        metadata=replace(
-            router.metadata,
-            pairs=(),
-            small=nobody,
-            large=nobody,
-            provenance=provenance,
-            figures=figures,
-        ),
-        model=replace(router.model, parts=raised, offset=0.0, gain_scale={"any": typical}),
-        profiles={},
-        safeguards=None,
     )

@@ -20,14 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routelmt_cli.features.schema import FEATURE_NAMES
-from routelmt_cli.gain.boosting import fit_boosters, mean_prediction
+from routelmt_cli.gain.boosting import fit_boosters, mean_prediction, winsorised
 from routelmt_cli.gain.folds import Folds
 from routelmt_cli.gain.trees import GainBooster
 
 FloatArray = NDArray[np.float64]
 
 _ROUNDS = 200
-_WINSOR = 0.02
 _MARGINS = (-0.8, -0.4, -0.2, -0.1, 0.0)
 """In standard deviations of gain; the most careful first, so that it wins a tie."""
 _BLOCK = 10
@@ -163,7 +162,7 @@ def _side_by_side(
 def _boosters(
     features: NDArray[np.float32], gain: FloatArray, columns: Sequence[str], seeds: Sequence[int]
 ) -> list[GainBooster]:
-    target = np.clip(gain, *np.quantile(gain, (_WINSOR, 1.0 - _WINSOR)))
+    target = winsorised(gain)
     return fit_boosters(features, target, None, columns, seeds, _ROUNDS, objective="regression")
 
 

@@ -21,13 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routelmt_cli.features.schema import FEATURE_NAMES
-from routelmt_cli.gain.boosting import fit_boosters, mean_prediction
+from routelmt_cli.gain.boosting import fit_boosters, mean_prediction, winsorised
 from routelmt_cli.gain.linear import fit_probe, fit_text
 from routelmt_cli.gain.parts import Curve, Inputs, Part, TreePart
 
 FloatArray = NDArray[np.float64]
 
-_WINSOR = 0.02
 _GRADES = 10
 _QUERY_ROWS = 300
 _KNOTS = 24
@@ -229,18 +228,6 @@ _FITS: Mapping[str, Callable[[Labelled, Settings], Part]] = {
     "text": _fit_text,
     "probe": _fit_probe,
 }
-
-
-def winsorised(values: FloatArray) -> FloatArray:
-    """Pull the lowest and highest two hundredths in: a few wild labels teach nothing.
-
-    Parameters
-    ----------
-    values
-        float64, shape (n,), n >= 1.
-    """
-    low, high = np.quantile(values, (_WINSOR, 1.0 - _WINSOR))
-    return np.clip(values, low, high)
 
 
 def _ranks(values: FloatArray) -> FloatArray:

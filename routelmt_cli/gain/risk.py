@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from routelmt_cli.evaluation.figures import SEVERE_REGRESSION
 from routelmt_cli.features.schema import FEATURE_NAMES
 from routelmt_cli.gain.boosting import fit_boosters, mean_prediction
 from routelmt_cli.gain.folds import Folds
@@ -26,8 +27,6 @@ from routelmt_cli.gain.trees import GainBooster
 
 FloatArray = NDArray[np.float64]
 
-SEVERE = -10.0
-"""Gain, in points of the metric, at or below which a regression is severe."""
 LOWER = 0.1
 """Which quantile of gain is predicted."""
 MIN_SEVERE = 15
@@ -106,7 +105,7 @@ def fit_risk(
     folds: Folds,
     seeds: Sequence[int],
     *,
-    severe: float = SEVERE,
+    severe: float = SEVERE_REGRESSION,
     names: Sequence[str] = FEATURE_NAMES,
 ) -> RiskFit:
     """Train the risk model and predict every segment out of fold.

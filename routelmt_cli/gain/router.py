@@ -122,15 +122,13 @@ class Router:
         UsageError
             No part of the mix is portable.
         """
-        parts = [one for one in self.model.parts if one.part.portable]
-        total = sum(one.share for one in parts)
-        if total <= 0:
+        raised = raised_portable_parts(self)
+        if not raised:
             known = ", ".join(self.profiles)
             raise UsageError(
                 f"this router knows only {known} and cannot be asked about {pair}",
                 hint="calibrate a router for this language pair",
             )
-        raised = [replace(one, share=one.share / total, scale=one.scale / total) for one in parts]
         scales = list(self.model.gain_scale.values())
         mean, spread = (float(np.mean([one[place] for one in scales])) for place in (0, 1))
         profile, _ = fit_profile(table)
@@ -242,6 +240,21 @@ def portable_parts(router: Router) -> list[MixedPart]:
         The prior.
     """
     return [one for one in router.model.parts if one.part.portable]
+
+
+def raised_portable_parts(router: Router) -> list[MixedPart]:
+    """Give the portable parts with shares that sum to 1, as if the others had never been.
+
+    Parameters
+    ----------
+    router
+        Any; the list is empty where no portable part has a share.
+    """
+    parts = portable_parts(router)
+    total = sum(one.share for one in parts)
+    if total <= 0:
+        return []
+    return [replace(one, share=one.share / total, scale=one.scale / total) for one in parts]
 
 
 def _joined(blocks: Sequence[FloatArray | None]) -> FloatArray | None:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from routelmt_cli.features.schema import FEATURE_NAMES
-from routelmt_cli.gain.boosting import booster_parameters
-from routelmt_cli.gain.families import Labelled, winsorised
+from routelmt_cli.gain.boosting import booster_parameters, winsorised
+from routelmt_cli.gain.families import Labelled
 from routelmt_cli.gain.folds import Folds, contiguous_folds
 
 # With few segments the validation curve is mostly noise and its minimum comes too early; a

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
 from routelmt_cli.translators.card import ModelCard
 from routelmt_cli.translators.hidden_state import mean_state
-from routelmt_cli.translators.llama_library import LlamaContext, LlamaModel
-from routelmt_cli.translators.llama_prompter import LlamaPrompter
 from routelmt_cli.translators.llama_schedule import Finished, Job, Scheduler
+from routelmt_cli.translators.llama_session import LlamaSession
 from routelmt_cli.translators.pieces import Pieces, cut
 from routelmt_cli.translators.protocol import Outcome, Request, TokenCounts
 from routelmt_cli.translators.token_statistics import TokenStatistics
@@ -43,7 +41,7 @@ class _Pending:
         )
 
 
-class LlamaTranslator:
+class LlamaTranslator(LlamaSession):
     """Translate with one GGUF model; see ``protocol.Translator`` for the contract.
 
     Parameters
@@ -87,16 +85,13 @@ class LlamaTranslator:
         use_extra_buffers: bool = True,
     ) -> None:
         self.deterministic = deterministic
-        self.group_size = card.decoding.parallel_sequences
-        self._model = LlamaModel(weights, use_extra_buffers=use_extra_buffers)
-        self._prompter = LlamaPrompter(card, self._model, source_language, target_language)
-        self.prefix_tokens = self._prompter.prefix_tokens
-        self.context_limit = self._prompter.context_limit
-        self._context = LlamaContext(
-            self._model,
-            sequences=self.group_size + 1,
-            sequence_tokens=self.context_limit,
-            threads=threads or len(os.sched_getaffinity(0)),
+        super().__init__(
+            card,
+            weights,
+            source_language=source_language,
+            target_language=target_language,
+            threads=threads,
+            use_extra_buffers=use_extra_buffers,
         )
         self._scheduler = Scheduler(
             self._context,
@@ -106,13 +101,6 @@ class LlamaTranslator:
             with_logprobs=with_logprobs,
             with_states=with_states,
         )
-
-    def __enter__(self) -> LlamaTranslator:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._context.close()
-        self._model.close()
 
     def count(self, sources: Sequence[str]) -> TokenCounts:
         """Count the tokens of every source exactly."""

@@ -12,7 +12,6 @@ draft that the model would have written greedily so has the statistics of writin
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -23,8 +22,8 @@ import numpy.typing as npt
 
 from routelmt_cli.translators.card import ModelCard
 from routelmt_cli.translators.hidden_state import StateAverage, mean_state
-from routelmt_cli.translators.llama_library import LlamaContext, LlamaModel
-from routelmt_cli.translators.llama_prompter import LlamaPrompter
+from routelmt_cli.translators.llama_library import LlamaModel
+from routelmt_cli.translators.llama_session import LlamaSession
 from routelmt_cli.translators.pieces import pair
 from routelmt_cli.translators.protocol import Outcome, ScoreRequest
 from routelmt_cli.translators.token_statistics import TokenStatistics, token_statistics
@@ -85,7 +84,7 @@ class _Rows:
             yield slice(start, min(start + size, len(self.token)))
 
 
-class LlamaScorer:
+class LlamaScorer(LlamaSession):
     """Score drafts with one GGUF model; see ``protocol.Scorer`` for the contract.
 
     Parameters
@@ -120,38 +119,28 @@ class LlamaScorer:
         threads: int | None = None,
         use_extra_buffers: bool = True,
     ) -> None:
-        self._slots = card.decoding.parallel_sequences
         self._with_states = with_states
-        self._model = LlamaModel(weights, use_extra_buffers=use_extra_buffers)
-        self._prompter = LlamaPrompter(card, self._model, source_language, target_language)
-        self.prefix_tokens = self._prompter.prefix_tokens
-        self.context_limit = self._prompter.context_limit
-        self._ends = _ending_tokens(self._model, card.decoding.stop)
-        self._context = LlamaContext(
-            self._model,
-            sequences=self._slots + 1,
-            sequence_tokens=self.context_limit,
-            threads=threads or len(os.sched_getaffinity(0)),
+        super().__init__(
+            card,
+            weights,
+            source_language=source_language,
+            target_language=target_language,
+            threads=threads,
+            use_extra_buffers=use_extra_buffers,
         )
+        self._ends = _ending_tokens(self._model, card.decoding.stop)
         self._work = np.empty((_SLICE_ROWS, self._model.vocabulary_size), np.float32)
         if self._prompter.prefix:
             self._context.evaluate(0, self._prompter.prefix)
 
-    def __enter__(self) -> LlamaScorer:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._context.close()
-        self._model.close()
-
     def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Sequence[Outcome]]:
         """Score the drafts; each sequence of outcomes is one commit."""
         remaining = iter(requests)
-        while group := list(islice(remaining, self._slots)):
+        while group := list(islice(remaining, self.group_size)):
             texts = [self._texts(request) for request in group]
             together = [text for parts in texts for text in parts]
-            for start in range(0, len(together), self._slots):
-                self._evaluate(together[start : start + self._slots])
+            for start in range(0, len(together), self.group_size):
+                self._evaluate(together[start : start + self.group_size])
             yield [
                 self._outcome(request, parts) for request, parts in zip(group, texts, strict=True)
             ]

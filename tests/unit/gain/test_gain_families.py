@@ -10,13 +10,12 @@ import pytest
 from routelmt_cli.evaluation import curve
 from routelmt_cli.features.ngrams import COLUMNS
 from routelmt_cli.features.schema import FEATURE_NAMES
-from routelmt_cli.gain.boosting import booster_parameters, finite_thresholds
+from routelmt_cli.gain.boosting import booster_parameters, finite_thresholds, winsorised
 from routelmt_cli.gain.families import (
     Labelled,
     Settings,
     available_families,
     fit_family,
-    winsorised,
 )
 from routelmt_cli.gain.folds import contiguous_folds
 from routelmt_cli.gain.parts import Curve, Inputs, ProbePart, TextPart, TreePart

@@ -10,15 +10,15 @@ import pytest
 from routelmt_cli.errors import UsageError
 from routelmt_cli.evaluation import curve
 from routelmt_cli.gain.bundle import bundle_files, load_bundle, save_bundle
-from routelmt_cli.gain.calibration import as_prior
 from routelmt_cli.gain.guard import TAKEN
 from routelmt_cli.gain.labels import GainLabels
+from routelmt_cli.gain.prior import as_prior
 from routelmt_cli.gain.router import portable_parts
 
 
 @pytest.fixture(scope="module")
 def prior(pooled):
-    return as_prior(pooled[1], "made up, CC0", {"area": 0.5})
+    return as_prior(pooled[1].router, "made up, CC0", {"area": 0.5})
 
 
 def third(made_up, count=80, seed=31):
@@ -108,7 +108,7 @@ def test_what_is_portable_takes_the_place_of_all(calibration, every_kind, made_u
     portable = {one.name: one for one in portable_parts(every_kind)}
     assert set(portable) == {one.name for one in every_kind.model.parts} - {"text", "probe"}
     adapted = every_kind.adapted("ru-en", third(made_up, 10).table)
-    general = as_prior(replace(calibration, router=every_kind), "made up", {})
+    general = as_prior(every_kind, "made up", {})
     for router in (adapted, general):
         assert [one.name for one in router.model.parts] == list(portable)
         for one in router.model.parts:
@@ -171,7 +171,7 @@ def test_a_router_without_portable_parts_makes_no_prior(calibration, every_kind)
     parts = [one for one in every_kind.model.parts if not one.part.portable]
     router = replace(every_kind, model=replace(every_kind.model, parts=parts))
     with pytest.raises(UsageError, match="no part"):
-        as_prior(replace(calibration, router=router), "made up", {})
+        as_prior(router, "made up", {})
 
 
 def test_a_good_prior_enters_the_mix_of_another_pair(prior, made_up):
@@ -213,7 +213,7 @@ def test_a_mixed_prior_comes_back_from_its_bundle(prior, made_up, tmp_path):
         loaded.predict(data.table).gain, made.router.predict(data.table).gain
     )
     # A prior of a prior is still named once.
-    again = as_prior(made, "made up", {})
+    again = as_prior(made.router, "made up", {})
     assert not any("prior: prior:" in one.name for one in again.model.parts)
 
 

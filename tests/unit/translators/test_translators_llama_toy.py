@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from toy_llama import BYTES, END, WIDTH, ToyContext, ToyModel, logits_after, state_after, toy_card
 
-from routelmt_cli.translators import llama_cpp, llama_scoring
+from routelmt_cli.translators import llama_scoring, llama_session
 from routelmt_cli.translators.llama_cpp import LlamaTranslator
 from routelmt_cli.translators.llama_scoring import LlamaScorer, share_room
 from routelmt_cli.translators.protocol import Request, ScoreRequest
@@ -20,9 +20,8 @@ PREFIX = "uno:one;"
 
 @pytest.fixture
 def toy(monkeypatch):
-    for module in (llama_cpp, llama_scoring):
-        monkeypatch.setattr(module, "LlamaModel", lambda *_, **__: ToyModel())
-        monkeypatch.setattr(module, "LlamaContext", ToyContext)
+    monkeypatch.setattr(llama_session, "LlamaModel", lambda *_, **__: ToyModel())
+    monkeypatch.setattr(llama_session, "LlamaContext", ToyContext)
     monkeypatch.setattr(llama_scoring, "_OUTPUT_ROWS", 5)
     monkeypatch.setattr(llama_scoring, "_SLICE_ROWS", 2)
 
@@ -114,7 +113,7 @@ def test_states_need_no_output_but_those_of_the_sampled_tokens(toy, monkeypatch)
             self.decodes += 1
             return super().decode(tokens, **options)
 
-    monkeypatch.setattr(llama_cpp, "LlamaContext", Counted)
+    monkeypatch.setattr(llama_session, "LlamaContext", Counted)
     source = "un texto mucho mas largo que un lote"
     (outcome,) = translate([source], with_states=True)
     (context,) = contexts
