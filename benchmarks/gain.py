@@ -1,141 +1,130 @@
-"""Recovered share of routers on translations that others made: calibrate on the first 60%.
+"""Recovered share of routers on translations that others made, on the last 40% of each set.
 
-For each set: a router calibrated on its own first 60% alone, and one calibrated on all rows of
-the folder's other sets, which saw no row of this one; both are evaluated on the last 40%, beside
-the best rule (picked with hindsight) and the oracle on true draft quality. No prior is used.
-Prints one JSON line.
+Routers, all made without a set's last 40%:
 
-    python benchmarks/gain.py DIR/wmt23/*.tsv
+- ``own``: calibrated on the set's own first 60% alone;
+- ``unseen``: calibrated on all rows of the folder's other sets, and on no row of this one;
+- ``pooled``: on the set's first 60% and the other sets together;
+- ``with prior``: on the set's first 60%, with a prior made of the sets of ``--prior-from``;
+- ``prior``: that prior alone.
+
+Beside them the best rule (picked with hindsight) and the oracle on true draft quality. With
+``--scores`` the drafts have been read by a GGUF model (``score_drafts.py``). Prints one JSON line.
+
+    python benchmarks/gain.py DIR/wmt23/*.tsv --scores build/scores
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from translated_sets import TranslatedSet, joined, read_set
 
-from routelmt_cli.evaluation.baselines import rules
-from routelmt_cli.evaluation.figures import figures
-from routelmt_cli.features.compute import DraftTable
-from routelmt_cli.gain.calibration import CalibrationContext, Retranslations, calibrate
-from routelmt_cli.gain.labels import GainLabels, gain_labels
-from routelmt_cli.gain.metadata import ModelIdentity, pair_label
-from routelmt_cli.run.labelled_input import estimated_tokens
+from routelmt_cli.evaluation.figures import SHARE, Yardstick, figures
+from routelmt_cli.evaluation.order import Order
+from routelmt_cli.evaluation.resampling import block_bootstrap
+from routelmt_cli.evaluation.truth import Truth
+from routelmt_cli.gain.metadata import pair_label
+from routelmt_cli.gain.prior import as_prior
+from routelmt_cli.gain.router import Router
 
-SHARE_OF_CALIBRATION = 0.6
-NOBODY = CalibrationContext(ModelIdentity("draft", ""), ModelIdentity("retranslation", ""), "WMT")
-Data = tuple[DraftTable, Retranslations, GainLabels, tuple[str, str]]
+ROUTERS = ("own", "unseen", "pooled", "prior", "with prior")
 
 
-def read(path: Path) -> Data:
-    """Read and label a set."""
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    source, target = path.name.split(".")[0].split("-")
-    sources, drafts, texts, references = (
-        [row[name] for row in rows] for name in ("source", "draft", "retranslation", "reference")
+def predictions(
+    wanted: Sequence[str],
+    first: TranslatedSet,
+    last: TranslatedSet,
+    others: Sequence[TranslatedSet],
+    prior: Router | None,
+) -> dict[str, NDArray[np.float64]]:
+    """Predict the gain of the last rows by every router that is wanted."""
+    pair = pair_label(*last.pairs[0])
+
+    def ask(router: Router) -> NDArray[np.float64]:
+        knowing = router if router.knows(pair) else router.adapted(pair, last.table)
+        return knowing.predict(last.table, pair).gain
+
+    made = {
+        "own": lambda: ask(first.calibrate().router),
+        "unseen": lambda: ask(joined(others).calibrate().router),
+        "pooled": lambda: ask(joined([first, *others]).calibrate().router),
+        "prior": lambda: ask(prior),
+        "with prior": lambda: ask(first.calibrate(prior).router),
+    }
+    return {name: made[name]() for name in wanted}
+
+
+def lead(gain: NDArray[np.float64], router: Order, rule: Order) -> float:
+    """Find the standard error of the difference in recovered share, over blocks of segments."""
+    yardstick = Yardstick(Truth.of(gain), SHARE)
+    name = "recovered_share"
+    differences = block_bootstrap(
+        lambda counts: (
+            yardstick.sampled(router, counts)[name] - yardstick.sampled(rule, counts)[name]
+        ),
+        len(gain),
     )
-    never = np.zeros(len(rows), np.bool_)
-    tokens = [estimated_tokens(column) for column in (sources, drafts, texts)]
-    table = DraftTable(sources, drafts, tokens[0], tokens[1], None, never)
-    labels = gain_labels(sources, drafts, texts, references, never, target_language=target)
-    return table, Retranslations(texts, tokens[2], never), labels, (source, target)
-
-
-def split(data: Data) -> tuple[Data, Data]:
-    """Cut a set into its first 60% and its last 40%."""
-    table, retranslations, labels, pair = data
-    count = len(table)
-    cut = int(count * SHARE_OF_CALIBRATION)
-    halves = []
-    for rows in (np.arange(cut), np.arange(cut, count)):
-        listed = rows.tolist()
-        halves.append(
-            (
-                table.take(rows),
-                Retranslations(
-                    [retranslations.texts[row] for row in listed],
-                    retranslations.tokens[rows],
-                    retranslations.truncated[rows],
-                ),
-                GainLabels(
-                    labels.gain[rows],
-                    labels.draft_scores[rows],
-                    labels.retranslation_scores[rows],
-                    [labels.reasons[row] for row in listed],
-                    labels.metric_signature,
-                ),
-                pair,
-            )
-        )
-    return halves[0], halves[1]
-
-
-def joined(parts: list[Data]) -> tuple[DraftTable, Retranslations, GainLabels, list]:
-    """Put several sets behind one another."""
-    tables, large, labels, pairs = zip(*parts, strict=True)
-    table = DraftTable(
-        [text for one in tables for text in one.sources],
-        [text for one in tables for text in one.drafts],
-        np.concatenate([one.source_tokens for one in tables]),
-        np.concatenate([one.draft_tokens for one in tables]),
-        None,
-        np.concatenate([one.truncated for one in tables]),
-    )
-    retranslations = Retranslations(
-        [text for one in large for text in one.texts],
-        np.concatenate([one.tokens for one in large]),
-        np.concatenate([one.truncated for one in large]),
-    )
-    columns = ("gain", "draft_scores", "retranslation_scores")
-    label = GainLabels(
-        *(np.concatenate([getattr(one, name) for one in labels]) for name in columns),
-        [reason for one in labels for reason in one.reasons],
-        labels[0].metric_signature,
-    )
-    rows = [pair for one, pair in zip(tables, pairs, strict=True) for _ in range(len(one))]
-    return table, retranslations, label, rows
+    return float(differences.std())
 
 
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("files", nargs="+", type=Path)
-    parser.add_argument("--own-only", action="store_true", help="leave out the unseen pairs")
+    parser.add_argument("--routers", nargs="+", choices=ROUTERS, default=list(ROUTERS[:3]))
+    parser.add_argument("--scores", type=Path, help="folder made by score_drafts.py")
+    parser.add_argument("--prior-from", nargs="+", type=Path, default=[], metavar="FILE")
     arguments = parser.parse_args()
-    sets = {path.stem: read(path) for path in arguments.files}
-    result: dict[str, dict[str, float]] = {}
+    if not arguments.prior_from and {"prior", "with prior"} & set(arguments.routers):
+        parser.error("a prior needs --prior-from")
+    start = time.monotonic()
+    sets = {path.stem: read_set(path, arguments.scores) for path in arguments.files}
+    prior = None
+    if arguments.prior_from:
+        made = joined([read_set(path, arguments.scores) for path in arguments.prior_from])
+        prior = as_prior(made.calibrate().router, "benchmark", {})
+    result: dict[str, dict[str, float | str]] = {}
     for name, data in sets.items():
-        first, last = split(data)
-        table, _, labels, pair = last
-        own = calibrate(*first[:3], NOBODY, pairs=[pair] * len(first[0])).router
-        lengths, drafts = (
-            np.array([len(text) for text in texts], np.float64)
-            for texts in (table.sources, table.drafts)
-        )
-        scores = {"own": own.predict(table).gain, "true draft quality": -labels.draft_scores}
-        found = rules(lengths, np.where(drafts > 0, drafts / lengths, np.nan))
-        if not arguments.own_only:
-            others = joined([one for other, one in sets.items() if other != name])
-            pooled = calibrate(*others[:3], NOBODY, pairs=others[3]).router
-            asked = pooled.adapted(pair_label(*pair), table)
-            scores["unseen"] = asked.predict(table).gain
-        shares = {key: figures(labels.gain, one).recovered_share for key, one in scores.items()}
-        best = max(figures(labels.gain, one).recovered_share for one in found.values())
-        result[name] = {
-            **{key: round(value, 3) for key, value in shares.items()},
-            "best rule": round(best, 3),
+        first, last = data.split()
+        others = [one for other, one in sets.items() if other != name]
+        gain = last.labels.gain
+        scores = predictions(arguments.routers, first, last, others, prior)
+        scores["true draft quality"] = -last.labels.draft_scores
+        shares = {key: figures(gain, one).recovered_share for key, one in scores.items()}
+        found = last.rules()
+        by_rule = {key: figures(gain, one).recovered_share for key, one in found.items()}
+        best = max(by_rule, key=lambda key: by_rule[key])
+        leads = {
+            f"{key}: error of its lead": lead(gain, Order(scores[key]), Order(found[best]))
+            for key in arguments.routers
         }
+        numbers = {**shares, "best rule": by_rule[best], **leads}
+        result[name] = {**{key: round(value, 3) for key, value in numbers.items()}, "rule": best}
         print(name, result[name], file=sys.stderr, flush=True)
     means = {
         key: round(float(np.mean([one[key] for one in result.values()])), 3)
-        for key in next(iter(result.values()))
+        for key in (*arguments.routers, "true draft quality", "best rule")
     }
-    print(json.dumps({"benchmark": "gain", "recovered_share_at_0.3": result, "mean": means}))
+    print(
+        json.dumps(
+            {
+                "benchmark": "gain",
+                "forced_decoding": arguments.scores is not None,
+                "prior_from": [path.stem for path in arguments.prior_from],
+                "recovered_share_at_0.3": result,
+                "mean": means,
+                "seconds": round(time.monotonic() - start),
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -33,15 +33,17 @@ from routelmt_cli.corpus.reader import open_corpus
 from routelmt_cli.errors import RoutelmtError
 from routelmt_cli.evaluation import baselines
 from routelmt_cli.evaluation.comparison import routed_at_equal_spend
+from routelmt_cli.evaluation.curve import area
 from routelmt_cli.evaluation.metrics import chrf_scores, chrf_signature, corpus_chrf
 from routelmt_cli.evaluation.ranking import spearman
-from routelmt_cli.run.choice import choose
+from routelmt_cli.run.choice import SecondOpinion, choose
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.options import CorpusOptions, PairOptions, TranslateOptions
 from routelmt_cli.run.pipeline import translate
 from routelmt_cli.run.planning import load_plan
+from routelmt_cli.run.progress import Silent
 from routelmt_cli.run.segments import Segments, scan
-from routelmt_cli.run.setup import find_pair
+from routelmt_cli.run.setup import find_pair_and_router
 from routelmt_cli.run.spending import Spender
 from routelmt_cli.run.tiers import LARGE, SMALL, open_tier
 
@@ -109,8 +111,8 @@ def buy_everything(options: TranslateOptions, work: Path, console: Console) -> O
     corpus = open_corpus(work / "corpus.tsv", Layout(Format.TSV))
     segments = scan(corpus, work / "evaluation-sources.arrow")
     rows = [text for batch in corpus.texts("reference") for text in batch.to_pylist()]
-    assert options.pair.source_language and options.pair.target_language
-    pair = find_pair(options.pair, options.pair.source_language, options.pair.target_language)
+    pair, router = find_pair_and_router(options, Silent())
+    small = open_tier(SMALL, pair.small, segments, "corpus.tsv")
     large = open_tier(LARGE, pair.large, segments, "corpus.tsv")
     run = work / "routed.tsv.routelmt"
     plan = load_plan(run / "plan.parquet", options.budget_nanousd)
@@ -131,7 +133,8 @@ def buy_everything(options: TranslateOptions, work: Path, console: Console) -> O
         spender.buy(large, np.arange(segments.items), "evaluation: the large model on the rest")
         drafts = [draft.text for draft in journal.hypotheses(SMALL, everything)]
         bought = journal.hypotheses(LARGE, everything)
-        usable = choose(journal, segments, pair.target_language).taken
+        opinion = SecondOpinion(router, pair.label, small)
+        usable = choose(journal, segments, pair.target_language, opinion).taken
         return Outcome(
             segments=segments,
             references=[rows[row] for row in segments.first_row],
@@ -153,8 +156,8 @@ def compare(outcome: Outcome) -> dict[str, Any]:
     items = outcome.segments.items
     sources = outcome.segments.sources.take(np.arange(items))
     length = baselines.length([len(source) for source in sources])
-    gain = chrf_scores(outcome.large, outcome.references)
-    gain = gain - chrf_scores(outcome.small, outcome.references)
+    draft_scores = chrf_scores(outcome.small, outcome.references)
+    gain = chrf_scores(outcome.large, outcome.references) - draft_scores
     per_dollar = gain * outcome.segments.repeats / np.maximum(outcome.cost_nanousd, 1)
     random = [
         outcome.at_equal_spend(baselines.random(items, seed)) for seed in range(RANDOM_ORDERS)
@@ -177,6 +180,11 @@ def compare(outcome: Outcome) -> dict[str, Any]:
         "random_standard_deviation": round(float(np.std(random)), 3),
         "mean_gain": round(float(gain.mean()), 2),
         "spearman": round(spearman(outcome.predicted_gain, gain), 3),
+        "area_of_calls": {
+            "router": round(area(gain, outcome.predicted_gain), 3),
+            "longest first": round(area(gain, length), 3),
+            "true draft quality": round(area(gain, -draft_scores), 3),
+        },
         "signature": chrf_signature(),
     }
 

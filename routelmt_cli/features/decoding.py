@@ -25,6 +25,7 @@ _LOGPROB_NAMES: tuple[str, ...] = (
     "logprob_std",
     "logprob_first",
     "logprob_last_quarter",
+    "logprob_last",
     "logprob_share_below_half",
     "logprob_share_below_tenth",
     "logprob_longest_low_run",
@@ -34,6 +35,7 @@ _ENTROPY_NAMES: tuple[str, ...] = (
     "entropy_mean",
     "entropy_max",
     "entropy_first",
+    "entropy_last",
     "entropy_high_share",
 )
 _MARGIN_NAMES: tuple[str, ...] = ("margin_mean", "margin_min", "margin_low_share")
@@ -173,6 +175,7 @@ def _logprob_statistics(tokens: _Tokens) -> Features:
         "logprob_std": np.sqrt(squares / lengths),
         "logprob_first": values[starts],
         "logprob_last_quarter": np.add.reduceat(values, edges)[1::2] / tail,
+        "logprob_last": values[ends - 1],
         "logprob_share_below_half": tokens.mean(low),
         "logprob_share_below_tenth": tokens.mean(values < _LOG_TENTH),
         "logprob_longest_low_run": longest_runs(low, tokens.bounds),
@@ -190,11 +193,12 @@ def _sorted_rows(tokens: _Tokens) -> NDArray[np.float64]:
 
 
 def _entropy_statistics(tokens: _Tokens) -> Features:
-    starts = tokens.bounds[:-1]
+    starts, ends = tokens.bounds[:-1], tokens.bounds[1:]
     return {
         "entropy_mean": tokens.mean(tokens.values.astype(np.float64)),
         "entropy_max": np.maximum.reduceat(tokens.values, starts).astype(np.float64),
         "entropy_first": tokens.values[starts].astype(np.float64),
+        "entropy_last": tokens.values[ends - 1].astype(np.float64),
         "entropy_high_share": tokens.mean(tokens.values > _HIGH_ENTROPY),
     }
 

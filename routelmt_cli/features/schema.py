@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from routelmt_cli.features import background, decoding, draft, source
 
-SCHEMA_VERSION: int = 2
+SCHEMA_VERSION: int = 3
 """Version of the features' names, order and meaning."""
 
 FEATURE_NAMES: tuple[str, ...] = source.NAMES + background.NAMES + draft.NAMES + decoding.NAMES

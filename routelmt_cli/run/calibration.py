@@ -209,7 +209,8 @@ def _read(
         lengths = np.array([len(text) for text in segments.sources.take(usable)])
         usable = usable[sample_by_length(lengths, options.limit, seed=options.seed)]
     refuse_too_few(source.name, len(usable))
-    small = open_tier(SMALL, pair.small, segments, source.name)
+    # With hidden states, so that the probe is among the families that may be mixed.
+    small = open_tier(SMALL, pair.small, segments, source.name, with_states=True)
     large = open_tier(LARGE, pair.large, segments, source.name)
     return _Corpus(segments, metric, references, documents, usable, small, large)
 
