@@ -78,6 +78,12 @@ def without_chooser(router):
     return replace(router, safeguards=replace(router.safeguards, chooser=None))
 
 
+def without_probe(router):
+    """Leave out the part that looks at hidden states, if there is one."""
+    parts = [one for one in router.model.parts if one.name != "probe"]
+    return replace(router, model=replace(router.model, parts=parts))
+
+
 def with_probe(router, *, width=STATE_WIDTH, weight=3.0):
     """Add a part that looks at hidden states."""
     ones = np.ones(width, np.float32)
