@@ -12,6 +12,7 @@ from made_routers import (
     with_chooser,
     with_limits,
     with_probe,
+    without_probe,
     with_risk_of_long_segments,
     without_chooser,
 )
