@@ -12,9 +12,9 @@ from made_routers import (
     with_chooser,
     with_limits,
     with_probe,
-    without_probe,
     with_risk_of_long_segments,
     without_chooser,
+    without_probe,
 )
 from made_up import SOURCES, rows_of, write_card, write_tsv
 
