@@ -25,7 +25,6 @@ from routelmt_cli.features.characters import Texts
 from routelmt_cli.features.decoding import decoding_features
 from routelmt_cli.features.draft import draft_features, match_words
 from routelmt_cli.features.patterns import find_items
-from routelmt_cli.features.pieces import PieceModel
 from routelmt_cli.features.rows import bounds_of
 from routelmt_cli.features.schema import FEATURE_NAMES
 from routelmt_cli.features.source import source_features
@@ -157,9 +156,7 @@ class DraftTable:
         )
 
 
-def compute_features(
-    table: DraftTable, background: Background | PieceModel | None
-) -> NDArray[np.float32]:
+def compute_features(table: DraftTable, background: Background | None) -> NDArray[np.float32]:
     """Compute the feature matrix of a table.
 
     Parameters
@@ -167,16 +164,13 @@ def compute_features(
     table
         Drafted segments, n rows.
     background
-        What the rows are measured against; None gives NaN in those features. A SentencePiece
-        model alone is taken for a background with no more than that model of the sources.
+        What the rows are measured against; None gives NaN in those features.
 
     Returns
     -------
     numpy.ndarray
         float32, shape (n, len(FEATURE_NAMES)).
     """
-    if isinstance(background, PieceModel):
-        background = Background(background, None, None)
     return _in_chunks(table, FEATURE_NAMES, partial(_chunk_features, background))
 
 

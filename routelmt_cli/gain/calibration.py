@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from routelmt_cli.errors import UsageError
 from routelmt_cli.evaluation.figures import SEVERE_REGRESSION
 from routelmt_cli.features.compute import DraftTable, compute_features
 from routelmt_cli.features.schema import FEATURE_NAMES
@@ -23,7 +24,7 @@ from routelmt_cli.gain.chooser import fit_chooser
 from routelmt_cli.gain.conformal import GuardLimit, guard_limits
 from routelmt_cli.gain.drift import feature_quantiles
 from routelmt_cli.gain.folds import grouped_folds, refuse_small_folds
-from routelmt_cli.gain.labels import GainLabels, gain_labels
+from routelmt_cli.gain.labels import GainLabels
 from routelmt_cli.gain.left_out import left_out_figures
 from routelmt_cli.gain.length_model import fit_length_model
 from routelmt_cli.gain.metadata import ModelIdentity, RouterMetadata, pair_label
@@ -35,6 +36,9 @@ from routelmt_cli.gain.risk import fit_risk
 from routelmt_cli.gain.router import Router, portable_parts
 from routelmt_cli.gain.safeguards import Safeguards
 from routelmt_cli.gain.training import Trained, TrainingSet, check_gains, train
+
+_LARGEST = 2**30
+"""Seeds and counts stay where LightGBM's 32-bit integers hold them."""
 
 FloatArray = NDArray[np.float64]
 Pair = tuple[str, str]
@@ -89,7 +93,12 @@ class CalibrationOptions:
     search_trials
         Hyper-parameter settings to try beside the default.
     severe
-        Gain in points at or below which a regression is severe.
+        Gain in points at or below which a regression is severe; below zero.
+
+    Raises
+    ------
+    UsageError
+        A value is out of its range.
     """
 
     seed: int = 0
@@ -97,6 +106,16 @@ class CalibrationOptions:
     seeds: int = 4
     search_trials: int = 6
     severe: float = SEVERE_REGRESSION
+
+    def __post_init__(self) -> None:
+        least = {"seed": 0, "folds": 2, "seeds": 1, "search_trials": 0}
+        for name, lowest in least.items():
+            value = getattr(self, name)
+            if not lowest <= value <= _LARGEST:
+                raise UsageError(f"{name} is {value}, not between {lowest} and {_LARGEST}")
+        # Written so that NaN fails too.
+        if not -np.inf < self.severe < 0:
+            raise UsageError(f"a severe regression of {self.severe:g} points is no loss")
 
 
 @dataclass(frozen=True)
@@ -224,39 +243,6 @@ def calibrate(
         ),
     )
     return Calibration(router, labels, trained.predicted, trained.search.seconds)
-
-
-def label_and_calibrate(
-    table: DraftTable,
-    retranslations: Retranslations,
-    references: Sequence[str],
-    context: CalibrationContext,
-    pair: Pair,
-    *,
-    options: CalibrationOptions | None = None,
-) -> Calibration:
-    """Score with chrF++, then calibrate: what a library caller with one language pair needs.
-
-    Parameters
-    ----------
-    table, retranslations, context, options
-        As for :func:`calibrate`.
-    references
-        One a segment.
-    pair
-        Source and target language of all segments.
-    """
-    labels = gain_labels(
-        table.sources,
-        table.drafts,
-        retranslations.texts,
-        references,
-        retranslations.truncated,
-        target_language=pair[1],
-    )
-    return calibrate(
-        table, retranslations, labels, context, pairs=[pair] * len(table), options=options
-    )
 
 
 def _profiles(

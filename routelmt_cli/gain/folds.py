@@ -2,7 +2,7 @@
 
 Counts and document names go in, row numbers come out. What always holds: every row is held out
 once; a fold is one contiguous block of each language pair, so neighbours, which leak, are rarely
-parted, and never the segments of one document where documents are named.
+parted, and never the segments of one document of a language pair where documents are named.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ def contiguous_folds(count: int, folds: int, documents: Sequence[str] | None = N
     count, folds
         Rows and blocks.
     documents
-        Document of each row; a block never ends inside a run of rows of one document.
+        Document of each row. Blocks are then contiguous in the order in which documents first
+        appear, and hold all rows of a document, also of one that returns later.
 
     Returns
     -------
@@ -38,14 +39,15 @@ def contiguous_folds(count: int, folds: int, documents: Sequence[str] | None = N
         Row numbers outside and inside each block; with few documents there can be fewer blocks.
     """
     edges = [count * number // folds for number in range(folds + 1)]
-    if documents is not None:
-        names = np.asarray(documents, dtype=object)
-        starts = np.concatenate(([0], np.flatnonzero(names[1:] != names[:-1]) + 1, [count]))
-        nearest = [int(starts[np.abs(starts - edge).argmin()]) for edge in edges]
-        edges = sorted(set(nearest))
     rows = np.arange(count, dtype=np.int64)
+    if documents is not None:
+        numbers = {name: number for number, name in enumerate(dict.fromkeys(documents))}
+        document = np.array([numbers[name] for name in documents], dtype=np.int64)
+        rows = np.argsort(document, kind="stable")
+        starts = np.concatenate(([0], np.cumsum(np.bincount(document))))
+        edges = sorted({int(starts[np.abs(starts - edge).argmin()]) for edge in edges})
     return [
-        (np.concatenate((rows[:start], rows[stop:])), rows[start:stop])
+        (np.sort(np.concatenate((rows[:start], rows[stop:]))), np.sort(rows[start:stop]))
         for start, stop in itertools.pairwise(edges)
     ]
 

@@ -115,8 +115,8 @@ class RouterMetadata:
 
     @property
     def pair_labels(self) -> list[str]:
-        """The language pairs as they are written, such as ``de-en``."""
-        return [pair_label(*pair) for pair in self.pairs]
+        """The language pairs as they are written, such as ``de-en``; each once."""
+        return list(dict.fromkeys(pair_label(*pair) for pair in self.pairs))
 
     def mismatches(
         self, *, pair: tuple[str, str], small_fingerprint: str, large_fingerprint: str
@@ -148,8 +148,13 @@ class RouterMetadata:
 
 
 def pair_label(source_language: str, target_language: str) -> str:
-    """Write a language pair in one word, such as ``de-en``."""
-    return f"{source_language}-{target_language}"
+    """Write a language pair in one word, such as ``de-en``.
+
+    Hyphens inside a code become underscores, which mean the same in language tags, so that no two
+    pairs share a label: ``zh_Hans-en`` is not ``zh-Hans_en``.
+    """
+    source, target = (code.replace("-", "_") for code in (source_language, target_language))
+    return f"{source}-{target}"
 
 
 def _only(names: Iterable[str]) -> str | None:

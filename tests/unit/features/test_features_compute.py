@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 
 from routelmt_cli.features import background, compute, decoding, word_table
-from routelmt_cli.features.background import Background, fit_background
+from routelmt_cli.features.background import fit_background
 from routelmt_cli.features.compute import (
     DraftTable,
     compute_background_features,
     compute_features,
     crossfit_features,
 )
-from routelmt_cli.features.pieces import train_pieces
 from routelmt_cli.features.schema import FEATURE_NAMES
 
 SOURCES = [
@@ -64,7 +63,7 @@ def column(matrix, name):
 
 def test_names_are_unique_and_shape_follows_them():
     assert len(set(FEATURE_NAMES)) == len(FEATURE_NAMES)
-    matrix = compute_features(table(), train_pieces(SOURCES))
+    matrix = compute_features(table(), fit_background(SOURCES, DRAFTS))
     assert matrix.dtype == np.float32
     assert matrix.shape == (len(SOURCES), len(FEATURE_NAMES))
     assert not np.isinf(matrix).any()
@@ -132,13 +131,6 @@ def test_known_values():
     assert column(matrix, "source_scripts").tolist() == [1, 1, 0, 1, 1, 1, 1, 1, 1]
     assert column(matrix, "entropy_first")[3] == 1.5
     assert column(matrix, "margin_min")[3] == 3
-
-
-def test_a_model_of_sources_alone_is_a_background():
-    pieces = train_pieces(SOURCES)
-    np.testing.assert_array_equal(
-        compute_features(table(), pieces), compute_features(table(), Background(pieces, None, None))
-    )
 
 
 def test_background_features_are_those_of_the_whole_matrix():

@@ -13,7 +13,6 @@ from routelmt_cli.features.schema import FEATURE_NAMES
 from routelmt_cli.gain.bundle import bundle_files, load_bundle, save_bundle
 from routelmt_cli.gain.calibration import (
     CalibrationOptions,
-    label_and_calibrate,
     retranslation_features,
 )
 from routelmt_cli.gain.guard import TAKEN
@@ -228,20 +227,22 @@ def test_features_of_retranslations_are_those_of_texts_alone(calibration, made_u
     assert np.isnan(named["logprob_mean"][0]).all()
 
 
-def test_one_call_from_references_to_a_router(made_up, small):
-    data = made_up(60, seed=1)
-    context = small.router.metadata
-    made = label_and_calibrate(
-        data.table,
-        data.retranslations,
-        data.references,
-        context,
-        ("es", "en"),
-        options=CalibrationOptions(seeds=1, folds=2, search_trials=0),
-    )
-    np.testing.assert_allclose(made.labels.gain, small.labels.gain)
-    assert made.router.metadata.pairs == (("es", "en"),)
-    assert made.router.metadata.metric_signature.startswith("chrF2++")
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"folds": 1},
+        {"seeds": 0},
+        {"seed": -1},
+        {"seed": 2**31},
+        {"search_trials": -1},
+        {"severe": 0.0},
+        {"severe": float("nan")},
+        {"severe": float("-inf")},
+    ],
+)
+def test_options_out_of_their_range_are_refused(wrong):
+    with pytest.raises(UsageError, match=next(iter(wrong))):
+        CalibrationOptions(**wrong)
 
 
 def test_an_unknown_pair_and_no_pair(calibration, every_kind, made_up):

@@ -33,8 +33,8 @@ def test_blocks_end_where_documents_end():
     documents = ["a"] * 2 + ["b"] * 5 + ["c"] * 4
     assert rows_of(contiguous_folds(11, 3, documents)) == [[0, 1], [2, 3, 4, 5, 6], [7, 8, 9, 10]]
     assert rows_of(contiguous_folds(4, 3, ["a"] * 4)) == [[0, 1, 2, 3]]
-    # One document again later is another run.
-    assert rows_of(contiguous_folds(4, 2, ["a", "a", "b", "a"])) == [[0, 1], [2, 3]]
+    # One document again later is the same document.
+    assert rows_of(contiguous_folds(4, 2, ["a", "b", "b", "a"])) == [[0, 3], [1, 2]]
 
 
 @settings(max_examples=60, deadline=None)
@@ -52,7 +52,8 @@ def test_rows_without_documents(count, folds):
 @settings(max_examples=60, deadline=None)
 @given(RUNS, st.integers(1, 7))
 def test_documents_are_never_parted(runs, folds):
-    documents = [f"d{number}" for number, run in enumerate(runs) for _ in range(run)]
+    # Documents return: of five there are runs all over the rows.
+    documents = [f"d{number % 5}" for number, run in enumerate(runs) for _ in range(run)]
     found = contiguous_folds(len(documents), folds, documents)
     assert_every_row_is_held_out_once(found, len(documents))
     assert len(found) <= folds

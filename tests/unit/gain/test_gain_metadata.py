@@ -47,6 +47,11 @@ def test_it_comes_back_from_json(metadata):
 def test_languages_of_one_pair():
     assert (METADATA.source_language, METADATA.target_language) == ("de", "en")
     assert METADATA.pair_labels == ["de-en"] == [pair_label("de", "en")]
+
+
+def test_labels_of_two_language_pairs_differ():
+    assert pair_label("zh-Hans", "en") != pair_label("zh", "Hans-en")
+    assert pair_label("zh-Hans", "en") == pair_label("zh_Hans", "en")
     assert not METADATA.is_prior
 
 
@@ -54,7 +59,7 @@ def test_languages_of_many_pairs():
     assert (MANY.source_language, MANY.target_language) == (None, "en")
     assert replace(MANY, pairs=(("de", "en"), ("de", "fr"))).source_language == "de"
     assert replace(MANY, pairs=(("de", "en"), ("de", "fr"))).target_language is None
-    assert MANY.pair_labels == ["de-en", "zh-Hans-en"]
+    assert MANY.pair_labels == ["de-en", "zh_Hans-en"]
     assert not MANY.is_prior
 
 
