@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from routelmt_cli.corpus.added import AddedColumn, ColumnType, Values, take_cells
 from routelmt_cli.corpus.columns import missing_column, refuse_duplicates
 from routelmt_cli.corpus.inputs import BLOCK_BYTES, open_input
+from routelmt_cli.corpus.int96 import int96_unit
 from routelmt_cli.corpus.layout import Layout
 from routelmt_cli.corpus.numbers import holds_numbers, read_numbers
 from routelmt_cli.corpus.segments import BATCH_ROWS, SourceBatch
@@ -71,9 +72,13 @@ class ParquetCorpus:
         self.layout = layout
         self._path = path
         self._source_column = str(layout.source_column)
-        with open_input(path, display_name), self._reading(), self._open() as file:
-            self.schema: pa.Schema = file.schema_arrow
-            self.compression = self._input_compression(file.metadata)
+        self._int96_unit = "ns"
+        with open_input(path, display_name), self._reading():
+            with self._open() as file:
+                self._int96_unit = int96_unit(file, path)
+            with self._open() as file:
+                self.schema: pa.Schema = file.schema_arrow
+                self.compression = _input_compression(file)
         self.column_names: tuple[str, ...] = tuple(self.schema.names)
         refuse_duplicates(display_name, self.column_names)
         self._check_text(self._source_column, hint="--source-column NAME")
@@ -81,6 +86,7 @@ class ParquetCorpus:
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[SourceBatch]:
         """Read the segments; see ``Corpus.batches``."""
         for first_row, batch in self._record_batches(rows):
+            self._check_damage(batch)
             yield SourceBatch(
                 first_row, self._strings(batch, self._source_column, first_row), batch
             )
@@ -124,24 +130,35 @@ class ParquetCorpus:
 
     def _open(self) -> pq.ParquetFile:
         # With a buffer, a column chunk is read in steps instead of whole.
-        return pq.ParquetFile(self._path, buffer_size=BLOCK_BYTES, pre_buffer=False)
+        return pq.ParquetFile(
+            self._path,
+            buffer_size=BLOCK_BYTES,
+            pre_buffer=False,
+            coerce_int96_timestamp_unit=self._int96_unit,
+        )
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
         try:
             yield
-        except (pa.ArrowException, OSError) as error:
-            reason = str(error).partition("\n")[0].rstrip(".")
+        # A damaged name is a UnicodeDecodeError, a damaged size a MemoryError.
+        except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
             raise UsageError(
-                f"{self.display_name} is not a parquet file that can be read: {reason}",
+                f"{self.display_name} is not a parquet file that can be read: {_reason(error)}",
                 hint="another format: --format tsv|jsonl|text",
             ) from error
 
-    def _input_compression(self, metadata: pq.FileMetaData) -> str:
-        if metadata.num_row_groups == 0 or metadata.num_columns == 0:
-            return _DEFAULT_COMPRESSION
-        codec = metadata.row_group(0).column(0).compression
-        return _COMPRESSIONS.get(codec, _DEFAULT_COMPRESSION)
+    def _check_damage(self, batch: pa.RecordBatch) -> None:
+        """Refuse columns that pyarrow reads from a damaged file and crashes at when it writes."""
+        for name, array in zip(batch.schema.names, batch.columns, strict=True):
+            if not _is_text(array.type) or pa.types.is_dictionary(array.type):
+                try:
+                    array.validate(full=True)
+                except pa.ArrowInvalid as error:
+                    raise UsageError(
+                        f"{self.display_name} is damaged in column {name!r}: {_reason(error)}",
+                        hint="write the file again",
+                    ) from error
 
     def _require(self, column: str, *, hint: str | None = None) -> None:
         if column not in self.column_names:
@@ -251,6 +268,19 @@ class ParquetWriter:
             self._writer.write_table(table, row_group_size=table.num_rows)
         self._pending = []
         self._pending_bytes = 0
+
+
+def _input_compression(file: pq.ParquetFile) -> str:
+    if file.num_row_groups == 0 or file.metadata.num_columns == 0:
+        return _DEFAULT_COMPRESSION
+    # Read first: of a damaged column that fails with an error, where asking for its codec aborts.
+    next(iter(file.iter_batches(1, row_groups=[0])), None)
+    codec = file.metadata.row_group(0).column(0).compression
+    return _COMPRESSIONS.get(codec, _DEFAULT_COMPRESSION)
+
+
+def _reason(error: BaseException) -> str:
+    return str(error).partition("\n")[0].rstrip(".") or type(error).__name__
 
 
 def _batch_rows(group: pq.RowGroupMetaData, rows: int) -> int:

@@ -158,9 +158,8 @@ def test_bad_files(open_bytes, data, message):
 def test_damaged_page_is_an_error_of_the_file(open_bytes, sources_of):
     data = bytearray(as_bytes(pa.table({"source": [f"{n} x" for n in range(5000)]})))
     data[4:2000] = b"\xff" * 1996
-    corpus = open_bytes(bytes(data), PARQUET)
     with pytest.raises(UsageError, match="FILE is not a parquet file that can be read: "):
-        sources_of(corpus)
+        sources_of(open_bytes(bytes(data), PARQUET))
 
 
 def test_invalid_utf8_names_the_row(open_bytes, sources_of):
