@@ -36,11 +36,11 @@ def int96_unit(file: pq.ParquetFile, path: Path) -> str:
     if not columns:
         return "ns"
     exact = file.schema_arrow
-    with pq.ParquetFile(path, pre_buffer=False, coerce_int96_timestamp_unit="us") as coarse:
-        for batch in coarse.iter_batches(columns=columns):
-            for name, array in zip(batch.schema.names, batch.columns, strict=True):
-                try:
+    try:
+        with pq.ParquetFile(path, pre_buffer=False, coerce_int96_timestamp_unit="us") as coarse:
+            for batch in coarse.iter_batches(columns=columns):
+                for name, array in zip(batch.schema.names, batch.columns, strict=True):
                     array.cast(exact.field(name).type)
-                except pa.ArrowInvalid:
-                    return "us"
+    except pa.ArrowInvalid:  # out of range; a damaged file fails again where its rows are read
+        return "us"
     return "ns"
