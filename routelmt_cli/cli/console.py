@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -138,8 +138,10 @@ class Console:
                 f"retranslations expected, with {report.guard['confidence']:.0%} confidence"
             )
         if kept:
-            reasons = ", ".join(f"{name} {count:,}" for name, count in report.kept_drafts.items())
-            self.note(f"retranslations not used: {kept:,} ({reasons})")
+            self.note(f"retranslations not used: {kept:,} ({_counts(report.kept_drafts)})")
+        if report.faults:
+            total = sum(report.faults.values())
+            self.note(f"translations that look wrong: {total:,} ({_counts(report.faults)})")
         if report.failed:
             self.note(f"failed segments, which keep what they had: {report.failed:,}")
 
@@ -173,6 +175,10 @@ def _plain_table(
     for index, name in enumerate(header):
         table.add_column(name, justify="right" if index in numeric else "left", no_wrap=True)
     return table
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
 
 def _add_row(table: Table, *cells: str) -> None:

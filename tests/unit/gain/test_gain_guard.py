@@ -155,7 +155,7 @@ def test_a_plain_apology_is_a_refusal_only_where_it_cannot_be_a_translation(text
         ("Como modelo de lenguaje, no opino.", "As an AI language model, I have no opinion."),
         ("Als KI darf ich das nicht.", "As an AI, I am not allowed to do that."),
         ("Es folgt die Übersetzung:", "Here is the translation:"),
-        ("I'm sorry, I can't translate this.", "I'm sorry, I can't translate this."),
+        ("I'm sorry, I can't translate that.", "I'm sorry, I can't translate this."),
         ("Lo siento.", "I'm sorry."),
         ("No puedo más.", "I can't go on."),
         ("Como un tonto esperé.", "As an idiot I waited."),
