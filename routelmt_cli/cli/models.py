@@ -37,7 +37,7 @@ def show(name: Name) -> None:
     """Print a model card as it is written."""
     from routelmt_cli.translators.catalogue import find_card
 
-    text = find_card(name).card_path.read_text("utf-8")
+    text = find_card(name).card_path.read_bytes().decode("utf-8")
     if sys.stdout.isatty():
         text = "\n".join(printable(line.rstrip("\r").expandtabs()) for line in text.split("\n"))
     typer.echo(text, nl=False)
