@@ -26,7 +26,7 @@ from routelmt_cli.corpus.int96 import int96_unit
 from routelmt_cli.corpus.layout import Layout
 from routelmt_cli.corpus.numbers import holds_numbers, read_numbers
 from routelmt_cli.corpus.segments import BATCH_ROWS, SourceBatch
-from routelmt_cli.errors import UsageError
+from routelmt_cli.errors import MidRunError, UsageError
 
 ROW_GROUP_BYTES = 16 * BLOCK_BYTES
 """An output row group is written when it holds this much: smaller ones read slowly."""
@@ -81,6 +81,14 @@ class ParquetCorpus:
                 self.compression = _input_compression(file)
         self.column_names: tuple[str, ...] = tuple(self.schema.names)
         refuse_duplicates(display_name, self.column_names)
+        for field in self.schema:
+            if _has_view_in_struct(field.type):
+                # It would be found out when everything is paid.
+                raise UsageError(
+                    f"{display_name} column {field.name!r} is {field.type}, which pyarrow reads "
+                    "but cannot always write",
+                    hint="cast the texts in it to string",
+                )
         self._check_text(self._source_column, hint="--source-column NAME")
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[SourceBatch]:
@@ -265,7 +273,13 @@ class ParquetWriter:
     def _write_row_group(self) -> None:
         if self._pending:
             table = pa.Table.from_batches(self._pending, schema=self._schema)
-            self._writer.write_table(table, row_group_size=table.num_rows)
+            try:
+                self._writer.write_table(table, row_group_size=table.num_rows)
+            except pa.ArrowException as error:
+                raise MidRunError(
+                    f"pyarrow cannot write the output: {_reason(error)}",
+                    hint="what was bought is in the run folder; another pyarrow may write it",
+                ) from error
         self._pending = []
         self._pending_bytes = 0
 
@@ -292,13 +306,27 @@ def _batch_rows(group: pq.RowGroupMetaData, rows: int) -> int:
 def _is_text(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    # string_view came to pyarrow after the oldest version that is supported.
-    is_view = getattr(pa.types, "is_string_view", None)
-    return bool(
-        pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
-        or (is_view is not None and is_view(kind))
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind)) or _is_view(
+        kind, "string"
     )
+
+
+def _is_view(kind: pa.DataType, of: str) -> bool:
+    # Views came to pyarrow after the oldest version that is supported.
+    test = getattr(pa.types, f"is_{of}_view", None)
+    return test is not None and bool(test(kind))
+
+
+def _has_view_in_struct(kind: pa.DataType) -> bool:
+    if pa.types.is_map(kind):  # its entries are a struct without nulls, which is no trouble
+        children = [kind.key_type, kind.item_type]
+    else:
+        children = [kind.field(number).type for number in range(kind.num_fields)]
+    if pa.types.is_struct(kind) and any(
+        _is_view(child, "string") or _is_view(child, "binary") for child in children
+    ):
+        return True
+    return any(map(_has_view_in_struct, children))
 
 
 def _first_invalid(array: pa.Array) -> int:

@@ -244,7 +244,8 @@ def _weights(table: _Table, card_path: Path) -> WeightsCard:
             raise UsageError(f"{table.where}: '{part}' must read MODULE/FILE")
         if ".." in Path(inside).parts:
             raise UsageError(f"{table.where}: '{part}' must stay inside its package")
-    file_name = table.get("file", str, Path(path).name if path else Path(parts[-1]).name)
+    usual = Path(parts[-1] if path is None else path).name
+    file_name = table.get("file", str, usual)
     if Path(file_name).name != file_name or file_name in ("", "..") or "\0" in file_name:
         raise UsageError(f"{table.where}: 'file' must be a plain file name")
     sha256 = table.get("sha256", str, None)

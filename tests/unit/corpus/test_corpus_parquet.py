@@ -1,6 +1,7 @@
 """Parquet: columns, types and metadata kept, row groups streamed, bad files named."""
 
 import io
+from datetime import datetime
 from decimal import Decimal
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pytest
 from routelmt_cli.corpus import parquet
 from routelmt_cli.corpus.format import Format
 from routelmt_cli.corpus.writer import AddedColumn, ColumnType, open_writer
-from routelmt_cli.errors import UsageError
+from routelmt_cli.errors import MidRunError, UsageError
 
 PARQUET = Format.PARQUET
 
@@ -171,6 +172,57 @@ def test_invalid_utf8_names_the_row(open_bytes, sources_of):
     assert caught.value.message == "FILE row 4 is not valid UTF-8 in column 'source'"
     with pytest.raises(UsageError, match="FILE row 4 is not valid UTF-8 in column 'r'"):
         list(corpus.texts("r"))
+
+
+def spark_table(*years):
+    when = pa.array([datetime(year, 12, 31, 1, 2, 3, 456789) for year in years])
+    nested = pa.array([{"at": [each]} for each in when.to_pylist()])
+    return pa.table({"source": ["a"] * len(years), "when": when, "nested": nested})
+
+
+@pytest.mark.parametrize(("year", "unit"), [(2020, "ns"), (9999, "us"), (1, "us")])
+def test_old_timestamps_are_read_in_a_unit_that_holds_them(open_bytes, translated, year, unit):
+    """INT96, as Spark writes them: as nanoseconds the year 9999 would silently become 1816."""
+    table = spark_table(2020, year)
+    corpus = open_bytes(as_bytes(table, use_deprecated_int96_timestamps=True), PARQUET)
+    assert corpus.schema.field("when").type == pa.timestamp(unit)
+    output = pq.read_table(io.BytesIO(translated(corpus, rows=1)))
+    exact = table.schema.field("when").type
+    assert output["when"].cast(exact).equals(table["when"])
+    assert output["nested"].cast(table["nested"].type).equals(table["nested"])
+
+
+def test_a_damaged_dictionary_is_refused_before_it_is_written(open_bytes, monkeypatch):
+    """pyarrow reads a number of an entry that is not there, and crashes where it writes it."""
+    words = pa.DictionaryArray.from_arrays(pa.array([0, 7], pa.int32()), ["a"], safe=False)
+    nested = pa.StructArray.from_arrays([words], ["x"])
+    for name, array in (("words", words), ("nested", nested)):
+        corpus = open_bytes(as_bytes(pa.table({"source": ["a", "b"], "x": [1, 2]})), PARQUET)
+        batch = pa.record_batch({"source": pa.array(["a", "b"]), name: array})
+        monkeypatch.setattr(corpus, "_record_batches", lambda rows, b=batch: iter([(0, b)]))
+        with pytest.raises(
+            UsageError, match=f"FILE is damaged in column '{name}': .*out of bounds"
+        ):
+            next(corpus.batches())
+
+
+@pytest.mark.skipif(not hasattr(pa, "string_view"), reason="this pyarrow has no views")
+@pytest.mark.parametrize("wrap", [lambda kind: kind, pa.list_], ids=["struct", "list of structs"])
+def test_what_pyarrow_cannot_always_write_is_refused_before_it_is_paid(open_bytes, wrap):
+    kind = wrap(pa.struct({"x": pa.string_view()}))
+    data = as_bytes(pa.table({"source": ["a"], "x": pa.array([None], kind)}))
+    with pytest.raises(UsageError, match=r"FILE column 'x' is .*cannot always write"):
+        open_bytes(data, PARQUET)
+
+
+def test_what_pyarrow_cannot_write_is_no_traceback(open_bytes, translated, monkeypatch):
+    def fail(*_, **__):
+        raise pa.ArrowNotImplementedError("not\nthis")
+
+    corpus = open_bytes(as_bytes(mixed_table(3)), PARQUET)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", fail)
+    with pytest.raises(MidRunError, match=r"pyarrow cannot write the output: not$"):
+        translated(corpus)
 
 
 def test_texts_must_be_there_and_text(open_bytes):
