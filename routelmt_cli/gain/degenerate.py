@@ -1,7 +1,7 @@
 """Texts that are no translation of anything: empty of words, going round in circles, a copy.
 
-A source and a text go in, yes or no comes out. What always holds: only form is looked at, one row
-at a time, and a source that is itself of that form excuses the text. A copy in part, and a wrong
+Texts go in, yes or no comes out for each. What always holds: only form is looked at, one row at a
+time, and a source that is itself of that form excuses the text. A copy in part, and a wrong
 language in the right script, are not seen.
 """
 
@@ -9,7 +9,13 @@ from __future__ import annotations
 
 import re
 
-_RUN = re.compile(r"(.{1,12}?)\1{7,}", re.DOTALL)
+import numpy as np
+from numpy.typing import NDArray
+
+from routelmt_cli.features.characters import Texts
+
+_LONGEST_PERIOD = 12
+_REPEATS = 8
 _RUN_SHARE = 0.3
 _SHORTEST_RUN = 16
 _SHORTEST_COPY = 24
@@ -22,22 +28,44 @@ def says_nothing(source: str, text: str) -> bool:
     return not any(map(str.isalnum, text)) and any(map(str.isalnum, source))
 
 
-def goes_in_circles(text: str, *others: str) -> bool:
-    """Tell whether much of a text is one run of up to 12 characters again and again.
+def goes_in_circles(texts: Texts, *others: Texts) -> NDArray[np.bool_]:
+    """Tell of which texts much is one run of up to 12 characters again and again.
 
     Words that repeat are found by :mod:`routelmt_cli.gain.guard`; this is for what has no words,
     such as '!!!!' and 'hahahaha'.
 
     Parameters
     ----------
-    text
-        The text.
+    texts
+        n texts.
     others
-        Texts of the same segment: what they have half of is no fault.
+        Texts of the same segments: what they have half of is no fault.
+
+    Returns
+    -------
+    numpy.ndarray
+        bool, shape (n,).
     """
-    run = _longest_run(text)
-    usual = max(map(_longest_run, others), default=0) if run >= _SHORTEST_RUN else 0
-    return run >= max(_SHORTEST_RUN, _RUN_SHARE * len(text), 2 * usual)
+    runs = _longest_runs(texts)
+    least = np.maximum(_SHORTEST_RUN, _RUN_SHARE * texts.characters)
+    for other in others:
+        np.maximum(least, 2 * _longest_runs(other), out=least)
+    circles: NDArray[np.bool_] = runs >= least
+    return circles
+
+
+def _longest_runs(texts: Texts) -> NDArray[np.int64]:
+    """Find the characters of the longest run of each text, 0 where nothing repeats eight times."""
+    codes, rows = texts.codes, texts.segment_of
+    longest = np.zeros(len(texts.rows), np.int64)
+    for period in range(1, _LONGEST_PERIOD + 1):
+        same = (codes[period:] == codes[:-period]) & (rows[period:] == rows[:-period])
+        edges = np.diff(np.concatenate(([False], same, [False])).astype(np.int8))
+        starts = np.flatnonzero(edges == 1)
+        lengths = np.flatnonzero(edges == -1) - starts + period
+        long = lengths >= _REPEATS * period
+        np.maximum.at(longest, rows[starts[long]], lengths[long])
+    return longest
 
 
 def is_copy(source: str, text: str) -> bool:
@@ -45,6 +73,8 @@ def is_copy(source: str, text: str) -> bool:
 
     What has few letters may well be a name or an address, which is rightly copied.
     """
+    if _begin(source) != _begin(text):
+        return False
     letters = "".join(filter(str.isalpha, source))
     return spelled_length(letters) >= _SHORTEST_COPY and _bare(source) == _bare(text)
 
@@ -54,8 +84,8 @@ def spelled_length(text: str) -> float:
     return len(text) + (_WIDE_SIGN_LETTERS - 1.0) * len(_WIDE.findall(text))
 
 
-def _longest_run(text: str) -> int:
-    return max((match.end() - match.start() for match in _RUN.finditer(text)), default=0)
+def _begin(text: str) -> str:
+    return next(filter(str.isalnum, text), "").casefold()
 
 
 def _bare(text: str) -> str:

@@ -160,9 +160,7 @@ def expected_scripts(language: str | None) -> frozenset[str]:
 
 def is_looping(sources: Texts, drafts: Texts, retranslations: Texts) -> NDArray[np.bool_]:
     """Find texts largely made of one run, more often than source and draft have any."""
-    looping = np.fromiter(
-        map(goes_in_circles, retranslations.rows, sources.rows, drafts.rows), np.bool_
-    )
+    looping = goes_in_circles(retranslations, sources, drafts)
     words = [Words.of(column) for column in (sources, drafts, retranslations)]
     total = np.maximum(words[2].per_segment(), 1)
     for size in (1, 2, 3, 5, 8):

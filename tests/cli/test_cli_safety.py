@@ -133,3 +133,15 @@ def test_a_lowered_budget_still_covers_the_drafts(shell, stand_ins, corpus, read
     result = shell.run(*command, "--budget", "0.0005")
     assert result.code in (2, 3)
     assert read_ledger(folder) == before
+
+
+def test_translations_that_look_wrong_are_counted_by_segments(shell, finished, read_report):
+    _, folder = finished
+    rows = rows_of(shell.folder / "out.tsv")
+    letters = [sum(map(str.isalpha, row["source"])) for row in rows]
+    copies = [
+        row["translation"] == row["source"] and count >= 24
+        for row, count in zip(rows, letters, strict=True)
+    ]
+    assert read_report(folder)["faults"] == {"copied": sum(copies)}
+    assert sum(copies) > 0
