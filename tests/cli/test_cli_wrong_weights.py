@@ -77,7 +77,7 @@ GARBAGE = {
 @pytest.mark.parametrize("data", GARBAGE.values(), ids=GARBAGE.keys())
 def test_garbage_that_begins_like_weights(translate_fails, write_weights, corpus, data):
     card = write_weights(data)
-    error, hint = translate_fails("in.tsv", "--small", card, "--force-router", here=False)
+    error, hint = translate_fails("in.tsv", "--small", card, "--force-router")
     assert error == "error: model.gguf: llama.cpp cannot load this model"
     assert "-vv" in hint
 
