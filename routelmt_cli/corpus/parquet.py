@@ -94,7 +94,6 @@ class ParquetCorpus:
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[SourceBatch]:
         """Read the segments; see ``Corpus.batches``."""
         for first_row, batch in self._record_batches(rows):
-            self._check_damage(batch)
             yield SourceBatch(
                 first_row, self._strings(batch, self._source_column, first_row), batch
             )
@@ -132,6 +131,7 @@ class ParquetCorpus:
             for index in range(file.num_row_groups):
                 size = _batch_rows(file.metadata.row_group(index), rows)
                 for batch in file.iter_batches(size, row_groups=[index]):
+                    self._check_damage(batch)
                     if batch.num_rows:
                         yield first_row, batch
                     first_row += batch.num_rows
@@ -157,7 +157,7 @@ class ParquetCorpus:
             ) from error
 
     def _check_damage(self, batch: pa.RecordBatch) -> None:
-        """Refuse columns that pyarrow reads from a damaged file and crashes at when it writes."""
+        """Refuse what pyarrow reads from a damaged file, and crashes at when it is used."""
         for name, array in zip(batch.schema.names, batch.columns, strict=True):
             if not _is_text(array.type) or pa.types.is_dictionary(array.type):
                 try:
@@ -203,7 +203,8 @@ class ParquetCorpus:
                 f"{self.display_name} row {row} is not valid UTF-8 in column {column!r}",
                 hint="write the column again as UTF-8 text",
             ) from None
-        return pc.fill_null(array.cast(pa.string()), "")
+        with self._reading():  # a batch of more than 2 GiB of text has no such array
+            return pc.fill_null(array.cast(pa.string()), "")
 
 
 class ParquetWriter:

@@ -192,18 +192,20 @@ def test_old_timestamps_are_read_in_a_unit_that_holds_them(open_bytes, translate
     assert output["nested"].cast(table["nested"].type).equals(table["nested"])
 
 
-def test_a_damaged_dictionary_is_refused_before_it_is_written(open_bytes, monkeypatch):
+@pytest.mark.parametrize("reading", ["batches", "texts"])
+@pytest.mark.parametrize("name", ["source", "words", "nested"])
+def test_a_damaged_dictionary_is_refused_before_it_is_used(open_bytes, monkeypatch, name, reading):
     """pyarrow reads a number of an entry that is not there, and crashes where it writes it."""
     words = pa.DictionaryArray.from_arrays(pa.array([0, 7], pa.int32()), ["a"], safe=False)
-    nested = pa.StructArray.from_arrays([words], ["x"])
-    for name, array in (("words", words), ("nested", nested)):
-        corpus = open_bytes(as_bytes(pa.table({"source": ["a", "b"], "x": [1, 2]})), PARQUET)
-        batch = pa.record_batch({"source": pa.array(["a", "b"]), name: array})
-        monkeypatch.setattr(corpus, "_record_batches", lambda rows, b=batch: iter([(0, b)]))
-        with pytest.raises(
-            UsageError, match=f"FILE is damaged in column '{name}': .*out of bounds"
-        ):
-            next(corpus.batches())
+    good = pa.array(["a", "b"])
+    columns = {"source": good, "words": good, "nested": pa.StructArray.from_arrays([good], ["x"])}
+    corpus = open_bytes(as_bytes(pa.table(columns)), PARQUET)
+    columns[name] = words if name != "nested" else pa.StructArray.from_arrays([words], ["x"])
+    batch = pa.record_batch(columns)
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", lambda *_, **__: iter([batch]))
+    read = corpus.batches() if reading == "batches" else corpus.texts("source")
+    with pytest.raises(UsageError, match=f"damaged in column '{name}': .* out of"):
+        next(read)
 
 
 @pytest.mark.skipif(not hasattr(pa, "string_view"), reason="this pyarrow has no views")
