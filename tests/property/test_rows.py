@@ -114,8 +114,8 @@ def all_types():
     for kind, values in types.items():
         if "struct" in str(kind) and "view" in str(kind):
             continue  # pyarrow writes it or not, as the rows have it; such columns are refused
-        try:  # pyarrow cannot put every type into a parquet file, older ones fewer
-            as_bytes(pa.table({"x": made(kind, [None, None])}), 1)
+        try:  # pyarrow cannot write every type into a parquet file, nor read all that it wrote
+            pq.read_table(io.BytesIO(as_bytes(pa.table({"x": made(kind, [None, None])}), 1)))
         except (pa.ArrowException, OSError):
             continue
         kept[kind] = values
@@ -163,9 +163,9 @@ def plain(column):
 
 
 def test_the_types_are_many():
-    assert len(TYPES) > 150
+    assert len(TYPES) > 120
     assert {str(kind).split("<")[0].split("(")[0] for kind in TYPES} >= {
-        *("list", "large_list", "fixed_size_list", "map", "struct", "dictionary", "decimal128"),
+        *("list", "large_list", "map", "struct", "dictionary", "decimal128"),
         *("string", "timestamp[ns]", "halffloat", "null", "duration[ns]", "date64[ms]"),
     }
 
@@ -186,15 +186,15 @@ def test_parquet_columns_of_every_type(tmp_path_factory, data, rows):
     ]
 
 
-FLOATS = {pa.float16(): np.uint16, pa.float32(): np.uint32, pa.float64(): np.uint64}
+FLOATS = {pa.float16(): "2", pa.float32(): "4", pa.float64(): "8"}
 
 
-@pytest.mark.parametrize(("kind", "bits"), FLOATS.items(), ids=map(str, FLOATS))
-def test_floats_are_kept_to_the_bit(tmp_path, kind, bits):
+@pytest.mark.parametrize(("kind", "size"), FLOATS.items(), ids=map(str, FLOATS))
+def test_floats_are_kept_to_the_bit(tmp_path, kind, size):
     """Of NaN all kinds, of zero both signs."""
-    width = np.dtype(bits).itemsize * 8
+    width, bits = 8 * int(size), f"u{size}"
     patterns = [0, 1 << (width - 1), *(((1 << width) - 1) - n for n in range(64))]
-    values = np.array(patterns, bits).view(kind.to_pandas_dtype())
+    values = np.array(patterns, bits).view(f"f{size}")
     table = pa.table({"source": ["a"] * len(values), "x": pa.array(values, kind)})
     path, sink = tmp_path / "in.parquet", io.BytesIO()
     pq.write_table(table, path)
