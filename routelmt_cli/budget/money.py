@@ -25,6 +25,7 @@ _NUMBER = re.compile(
     r"(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?P<exponent>[eE][+-]?[0-9]+)?)"
 )
 _NOT_FINITE = re.compile(r"[+-]?\$?[+-]?(?:s?nan|inf|infinity)", re.IGNORECASE)
+_LONGEST_AMOUNT = 1000
 _LONGEST_QUOTE = 40
 _BUDGET_HINT = "write US dollars such as 5, 5.00, $5 or 0.003"
 _PRICE_HINT = 'write US dollars per million tokens such as 0.15 or "0.15"; 0 is allowed'
@@ -143,6 +144,9 @@ def _decimal_text(nanousd: int) -> str:
 def _read_amount(text: str, subject: str, hint: str) -> int:
     """Read nanodollars, zero or more, or raise a `UsageError` that starts with the subject."""
     stripped = text.strip()
+    if len(stripped) > _LONGEST_AMOUNT:
+        # The exact ratio of a number of a million digits takes half a minute.
+        raise UsageError(f"{subject} is longer than {_LONGEST_AMOUNT} characters", hint=hint)
     if _NOT_FINITE.fullmatch(stripped):
         raise UsageError(f"{subject} is not a finite amount", hint=hint)
     match = _NUMBER.fullmatch(stripped)

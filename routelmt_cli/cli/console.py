@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from routelmt_cli.budget.money import format_usd
+from routelmt_cli.cli.printable import printable
 from routelmt_cli.run.streams import discard
 
 if TYPE_CHECKING:
@@ -100,21 +101,22 @@ class Console:
 
     def note(self, text: str) -> None:
         """Say one line."""
-        self._out.print(Text(text))
+        self._out.print(Text(printable(text)))
 
     def show_report(self, report: Report) -> None:
         """Print the closing table of a run."""
         kept = sum(report.kept_drafts.values())
         table = _plain_table(("tier", "segments", "spend"), numeric=(1, 2))
         for tier, model in (("small", report.small), ("large", report.large)):
-            table.add_row(
+            _add_row(
+                table,
                 f"{tier} ({model['name']})",
                 f"{report.segments_by_tier[tier]:,}",
                 format_usd(report.spend_by_tier_nanousd[tier]),
             )
         if report.blank_segments:
-            table.add_row("none (empty)", f"{report.blank_segments:,}", format_usd(0))
-        table.add_row("all", f"{report.segments:,}", format_usd(report.spend_nanousd))
+            _add_row(table, "none (empty)", f"{report.blank_segments:,}", format_usd(0))
+        _add_row(table, "all", f"{report.segments:,}", format_usd(report.spend_nanousd))
         self._out.print(table)
         fictional = " (illustrative prices)" if report.prices_are_illustrative else ""
         self.note(
@@ -136,8 +138,10 @@ class Console:
                 f"retranslations expected, with {report.guard['confidence']:.0%} confidence"
             )
         if kept:
-            reasons = ", ".join(f"{name} {count:,}" for name, count in report.kept_drafts.items())
-            self.note(f"retranslations not used: {kept:,} ({reasons})")
+            self.note(f"retranslations not used: {kept:,} ({_counts(report.kept_drafts)})")
+        if report.faults:
+            total = sum(report.faults.values())
+            self.note(f"translations that look wrong: {total:,} ({_counts(report.faults)})")
         if report.failed:
             self.note(f"failed segments, which keep what they had: {report.failed:,}")
 
@@ -145,7 +149,7 @@ class Console:
         """Print what a dry run found."""
         table = _plain_table(("", ""), numeric=(1,), show_header=False)
         for row in estimate.rows():
-            table.add_row(*row)
+            _add_row(table, *row)
         self._answer.print(table)
         for line in estimate.remarks():
             self.note(line)
@@ -157,10 +161,10 @@ class Console:
         header, *rows = report_rows(result.figures)
         table = _plain_table(header, numeric=range(1, len(header)))
         for row in rows:
-            table.add_row(*row)
+            _add_row(table, *row)
         self._answer.print(table)
         for line in report_lines(result.figures):
-            self._answer.print(Text(line))
+            self._answer.print(Text(printable(line)))
         self.note(f"spent {format_usd(result.spend_nanousd)}; wrote {path}")
 
 
@@ -171,3 +175,12 @@ def _plain_table(
     for index, name in enumerate(header):
         table.add_column(name, justify="right" if index in numeric else "left", no_wrap=True)
     return table
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
+def _add_row(table: Table, *cells: str) -> None:
+    # As Text, since Rich would read a model called "[red]" as its markup.
+    table.add_row(*(Text(printable(cell)) for cell in cells))

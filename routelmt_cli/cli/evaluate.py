@@ -95,7 +95,7 @@ def evaluate(
     with Console(quiet=quiet, verbosity=verbose) as console:
         evaluation = run(options, console)
         if as_json:
-            typer.echo(json.dumps(evaluation.as_json(), ensure_ascii=False, allow_nan=False))
+            typer.echo(json.dumps(evaluation.as_json(), allow_nan=False))
         else:
             show_evaluation(evaluation)
         for _, path in options.outputs.named():

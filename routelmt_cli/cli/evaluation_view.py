@@ -8,6 +8,7 @@ from rich.console import Console as RichConsole
 from rich.table import Table
 from rich.text import Text
 
+from routelmt_cli.cli.printable import printable
 from routelmt_cli.evaluation.report import budget_rows, figure_rows, interval_line
 from routelmt_cli.run.evaluation_outputs import Evaluation
 
@@ -25,7 +26,7 @@ def show_evaluation(evaluation: Evaluation) -> None:
         _print_table(out, budget_rows(comparisons))
         out.print()
     for line in (interval_line(comparisons[0]), *evaluation.lines()):
-        out.print(Text(line))
+        out.print(Text(printable(line)))
 
 
 def _print_table(out: RichConsole, rows: Sequence[Sequence[str]]) -> None:
@@ -34,5 +35,5 @@ def _print_table(out: RichConsole, rows: Sequence[Sequence[str]]) -> None:
     for number, name in enumerate(header):
         table.add_column(Text(name), justify="right" if number else "left", no_wrap=True)
     for cells in body:
-        table.add_row(*map(Text, cells))
+        table.add_row(*(Text(printable(cell)) for cell in cells))
     out.print(table)

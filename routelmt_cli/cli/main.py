@@ -13,6 +13,7 @@ import routelmt_cli
 from routelmt_cli.cli.calibrate import calibrate
 from routelmt_cli.cli.evaluate import evaluate
 from routelmt_cli.cli.models import models
+from routelmt_cli.cli.printable import printable
 from routelmt_cli.cli.translate import translate
 from routelmt_cli.errors import ExitCode, RoutelmtError
 from routelmt_cli.run.streams import discard
@@ -74,9 +75,7 @@ def _end(code: ExitCode, message: str, hint: str | None = None) -> NoReturn:
     if hint:
         lines.append(f"hint: {hint}")
     for line in lines:
-        # Names and segments may hold anything; a terminal gets printable characters only.
-        shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
-        print(shown.encode("utf-8", "replace").decode("utf-8"), file=sys.stderr)  # noqa: T201
+        print(printable(line), file=sys.stderr)  # noqa: T201
     sys.exit(int(code))
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
+
+from routelmt_cli.cli.printable import printable
 
 models = typer.Typer(help="Model cards and their weights.")
 Name = Annotated[str, typer.Argument(metavar="CARD", help="A shipped card's name, or a path.")]
@@ -17,7 +20,7 @@ def list_models() -> None:
     from routelmt_cli.translators.catalogue import list_cards
 
     for card in list_cards():
-        typer.echo(f"{card.name}\t{card.description}\t{card.license}")
+        typer.echo("\t".join(map(printable, (card.name, card.description, card.license))))
     for router in shipped_routers():
         data = router.metadata
         typer.echo(
@@ -34,7 +37,10 @@ def show(name: Name) -> None:
     """Print a model card as it is written."""
     from routelmt_cli.translators.catalogue import find_card
 
-    typer.echo(find_card(name).card_path.read_text("utf-8"), nl=False)
+    text = find_card(name).card_path.read_bytes().decode("utf-8")
+    if sys.stdout.isatty():
+        text = "\n".join(printable(line.rstrip("\r").expandtabs()) for line in text.split("\n"))
+    typer.echo(text, nl=False)
 
 
 @models.command("check")
@@ -49,4 +55,5 @@ def check(name: Name) -> None:
         return
     weights = find_weights(card, verify_again=True)
     verdict = "as its card says" if card.weights and card.weights.sha256 else "its card names none"
-    typer.echo(f"{card.name}: {weights.path}\nsha256 {weights.sha256} ({verdict})")
+    typer.echo(printable(f"{card.name}: {weights.path}"))
+    typer.echo(f"sha256 {weights.sha256} ({verdict})")

@@ -22,10 +22,11 @@ import pyarrow.parquet as pq
 from routelmt_cli.corpus.added import AddedColumn, ColumnType, Values, take_cells
 from routelmt_cli.corpus.columns import missing_column, refuse_duplicates
 from routelmt_cli.corpus.inputs import BLOCK_BYTES, open_input
+from routelmt_cli.corpus.int96 import int96_unit
 from routelmt_cli.corpus.layout import Layout
 from routelmt_cli.corpus.numbers import holds_numbers, read_numbers
 from routelmt_cli.corpus.segments import BATCH_ROWS, SourceBatch
-from routelmt_cli.errors import UsageError
+from routelmt_cli.errors import MidRunError, UsageError
 
 ROW_GROUP_BYTES = 16 * BLOCK_BYTES
 """An output row group is written when it holds this much: smaller ones read slowly."""
@@ -71,11 +72,23 @@ class ParquetCorpus:
         self.layout = layout
         self._path = path
         self._source_column = str(layout.source_column)
-        with open_input(path, display_name), self._reading(), self._open() as file:
-            self.schema: pa.Schema = file.schema_arrow
-            self.compression = self._input_compression(file.metadata)
+        self._int96_unit = "ns"
+        with open_input(path, display_name), self._reading():
+            with self._open() as file:
+                self._int96_unit = int96_unit(file, path)
+            with self._open() as file:
+                self.schema: pa.Schema = file.schema_arrow
+                self.compression = _input_compression(file)
         self.column_names: tuple[str, ...] = tuple(self.schema.names)
         refuse_duplicates(display_name, self.column_names)
+        for field in self.schema:
+            if _has_view_in_struct(field.type):
+                # It would be found out when everything is paid.
+                raise UsageError(
+                    f"{display_name} column {field.name!r} is {field.type}, which pyarrow reads "
+                    "but cannot always write",
+                    hint="cast the texts in it to string",
+                )
         self._check_text(self._source_column, hint="--source-column NAME")
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[SourceBatch]:
@@ -118,30 +131,42 @@ class ParquetCorpus:
             for index in range(file.num_row_groups):
                 size = _batch_rows(file.metadata.row_group(index), rows)
                 for batch in file.iter_batches(size, row_groups=[index]):
+                    self._check_damage(batch)
                     if batch.num_rows:
                         yield first_row, batch
                     first_row += batch.num_rows
 
     def _open(self) -> pq.ParquetFile:
         # With a buffer, a column chunk is read in steps instead of whole.
-        return pq.ParquetFile(self._path, buffer_size=BLOCK_BYTES, pre_buffer=False)
+        return pq.ParquetFile(
+            self._path,
+            buffer_size=BLOCK_BYTES,
+            pre_buffer=False,
+            coerce_int96_timestamp_unit=self._int96_unit,
+        )
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
         try:
             yield
-        except (pa.ArrowException, OSError) as error:
-            reason = str(error).partition("\n")[0].rstrip(".")
+        # A damaged name is a UnicodeDecodeError, a damaged size a MemoryError.
+        except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
             raise UsageError(
-                f"{self.display_name} is not a parquet file that can be read: {reason}",
+                f"{self.display_name} is not a parquet file that can be read: {_reason(error)}",
                 hint="another format: --format tsv|jsonl|text",
             ) from error
 
-    def _input_compression(self, metadata: pq.FileMetaData) -> str:
-        if metadata.num_row_groups == 0 or metadata.num_columns == 0:
-            return _DEFAULT_COMPRESSION
-        codec = metadata.row_group(0).column(0).compression
-        return _COMPRESSIONS.get(codec, _DEFAULT_COMPRESSION)
+    def _check_damage(self, batch: pa.RecordBatch) -> None:
+        """Refuse what pyarrow reads from a damaged file, and crashes at when it is used."""
+        for name, array in zip(batch.schema.names, batch.columns, strict=True):
+            if not _is_text(array.type) or pa.types.is_dictionary(array.type):
+                try:
+                    array.validate(full=True)
+                except pa.ArrowInvalid as error:
+                    raise UsageError(
+                        f"{self.display_name} is damaged in column {name!r}: {_reason(error)}",
+                        hint="write the file again",
+                    ) from error
 
     def _require(self, column: str, *, hint: str | None = None) -> None:
         if column not in self.column_names:
@@ -178,7 +203,8 @@ class ParquetCorpus:
                 f"{self.display_name} row {row} is not valid UTF-8 in column {column!r}",
                 hint="write the column again as UTF-8 text",
             ) from None
-        return pc.fill_null(array.cast(pa.string()), "")
+        with self._reading():  # a batch of more than 2 GiB of text has no such array
+            return pc.fill_null(array.cast(pa.string()), "")
 
 
 class ParquetWriter:
@@ -248,9 +274,28 @@ class ParquetWriter:
     def _write_row_group(self) -> None:
         if self._pending:
             table = pa.Table.from_batches(self._pending, schema=self._schema)
-            self._writer.write_table(table, row_group_size=table.num_rows)
+            try:
+                self._writer.write_table(table, row_group_size=table.num_rows)
+            except pa.ArrowException as error:
+                raise MidRunError(
+                    f"pyarrow cannot write the output: {_reason(error)}",
+                    hint="what was bought is in the run folder; another pyarrow may write it",
+                ) from error
         self._pending = []
         self._pending_bytes = 0
+
+
+def _input_compression(file: pq.ParquetFile) -> str:
+    if file.num_row_groups == 0 or file.metadata.num_columns == 0:
+        return _DEFAULT_COMPRESSION
+    # Read first: of a damaged column that fails with an error, where asking for its codec aborts.
+    next(iter(file.iter_batches(1, row_groups=[0])), None)
+    codec = file.metadata.row_group(0).column(0).compression
+    return _COMPRESSIONS.get(codec, _DEFAULT_COMPRESSION)
+
+
+def _reason(error: BaseException) -> str:
+    return str(error).partition("\n")[0].rstrip(".") or type(error).__name__
 
 
 def _batch_rows(group: pq.RowGroupMetaData, rows: int) -> int:
@@ -262,13 +307,27 @@ def _batch_rows(group: pq.RowGroupMetaData, rows: int) -> int:
 def _is_text(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    # string_view came to pyarrow after the oldest version that is supported.
-    is_view = getattr(pa.types, "is_string_view", None)
-    return bool(
-        pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
-        or (is_view is not None and is_view(kind))
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind)) or _is_view(
+        kind, "string"
     )
+
+
+def _is_view(kind: pa.DataType, of: str) -> bool:
+    # Views came to pyarrow after the oldest version that is supported.
+    test = getattr(pa.types, f"is_{of}_view", None)
+    return test is not None and bool(test(kind))
+
+
+def _has_view_in_struct(kind: pa.DataType) -> bool:
+    if pa.types.is_map(kind):  # its entries are a struct without nulls, which is no trouble
+        children = [kind.key_type, kind.item_type]
+    else:
+        children = [kind.field(number).type for number in range(kind.num_fields)]
+    if pa.types.is_struct(kind) and any(
+        _is_view(child, "string") or _is_view(child, "binary") for child in children
+    ):
+        return True
+    return any(map(_has_view_in_struct, children))
 
 
 def _first_invalid(array: pa.Array) -> int:

@@ -38,6 +38,7 @@ NOTES = "README.md"
 _FORMAT = "routelmt router"
 _MAX_DESCRIPTION_BYTES = 1 << 20
 _MAX_FILES = 512
+_MAX_BUNDLE_BYTES = 1 << 30
 _BOUNDS = {
     re.compile(r"trees-\d{1,3}\.txt"): MAX_BOOSTER_BYTES,
     re.compile(r"arrays-\d{1,3}\.npz"): MAX_ARRAYS_BYTES,
@@ -146,7 +147,11 @@ def load_bundle(path: str | Path) -> Router:
     description = _description(path)
     listed = _files_listed(description.pop("files", None), path)
     _check_folder(path, listed)
-    contents = {name: _read(path / name, _bound(name), listed[name]) for name in listed}
+    contents: dict[str, bytes] = {}
+    left = _MAX_BUNDLE_BYTES
+    for name, sha256 in listed.items():
+        contents[name] = _read(path / name, min(left, _bound(name)), sha256)
+        left -= len(contents[name])
     del description["format"]
     try:
         return read_content(description, contents, str(path))

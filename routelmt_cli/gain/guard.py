@@ -11,7 +11,7 @@ here but where a model of both hypotheses (:mod:`routelmt_cli.gain.chooser`) kee
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from routelmt_cli.features import patterns
 from routelmt_cli.features.characters import SCRIPTS, Texts
 from routelmt_cli.features.words import Words
+from routelmt_cli.gain.degenerate import goes_in_circles, is_copy, says_nothing
+from routelmt_cli.gain.escape import has_new_markup, has_wrong_length
 from routelmt_cli.gain.refusal import is_refusal
 
 TAKEN = ""
@@ -27,7 +29,10 @@ REASONS: tuple[str, ...] = (
     "truncated",
     "looping",
     "refusal",
+    "markup",
+    "copied",
     "script",
+    "length",
     "placeholders",
     "numbers",
     "chooser",
@@ -37,6 +42,10 @@ REASONS: tuple[str, ...] = (
 _LOOP_COUNT = 4
 _LOOP_SHARE = 0.3
 _SCRIPT_MINIMUM_LETTERS = 4
+_WORD = re.compile(r"\w+")
+# A draft that has more of its source's words says that the languages share them, as Norwegian and
+# Danish do.
+_COPIED_SHARE = 0.25
 # Shorter numbers are often, and rightly, written as words by the better translation.
 _SHORTEST_NUMBER = 3
 _NUMBER = re.compile(r"\d+(?:[.,'’٫٬\u00a0\u202f]\d+)*")
@@ -104,20 +113,36 @@ def keep_reasons(
         return []
     columns = [Texts.of(texts) for texts in (sources, drafts, retranslations)]
     blank_draft = np.array([not draft.strip() for draft in drafts])
-    empty = np.array([not text.strip() for text in retranslations])
+    blank = np.array([not text.strip() for text in retranslations])
+    wordless = _each(says_nothing, sources, retranslations) & ~_each(says_nothing, sources, drafts)
     found = {
-        "empty": empty,
+        "empty": blank | wordless,
         "truncated": np.asarray(truncated, dtype=np.bool_),
-        "looping": _looping(*columns),
-        "refusal": np.array(list(map(is_refusal, sources, drafts, retranslations))),
+        "looping": is_looping(*columns),
+        "refusal": _each(is_refusal, sources, drafts, retranslations),
+        "markup": _each(has_new_markup, sources, drafts, retranslations),
+        "copied": _each(_is_new_copy, sources, drafts, retranslations),
+        "length": _each(has_wrong_length, sources, drafts, retranslations),
         "script": _wrong_script(*columns, target_language=target_language),
         "placeholders": _lost_placeholders(sources, drafts, retranslations),
         "numbers": _lost_numbers(*columns),
     }
     reasons = np.full(count, TAKEN, dtype=object)
     for name in reversed([name for name in REASONS if name in found]):
-        reasons[found[name] & (empty | ~blank_draft)] = name
+        reasons[found[name] & (blank | ~blank_draft)] = name
     return [str(reason) for reason in reasons]
+
+
+def _each(rule: Callable[..., bool], *columns: Sequence[str]) -> NDArray[np.bool_]:
+    return np.fromiter(map(rule, *columns), np.bool_, len(columns[0]))
+
+
+def _is_new_copy(source: str, draft: str, retranslation: str) -> bool:
+    """Tell whether a retranslation is its source again where the draft is of other words."""
+    if not is_copy(source, retranslation):
+        return False
+    known, drafted = (set(_WORD.findall(text.casefold())) for text in (source, draft))
+    return len(drafted & known) < _COPIED_SHARE * len(drafted)
 
 
 def expected_scripts(language: str | None) -> frozenset[str]:
@@ -133,9 +158,9 @@ def expected_scripts(language: str | None) -> frozenset[str]:
     return _SCRIPTS_OF_LANGUAGE.get(language.replace("_", "-").split("-")[0].lower(), frozenset())
 
 
-def _looping(sources: Texts, drafts: Texts, retranslations: Texts) -> NDArray[np.bool_]:
-    """Find texts largely made of one run of words, more often than source and draft have any."""
-    looping = np.zeros(len(sources.rows), dtype=np.bool_)
+def is_looping(sources: Texts, drafts: Texts, retranslations: Texts) -> NDArray[np.bool_]:
+    """Find texts largely made of one run, more often than source and draft have any."""
+    looping = goes_in_circles(retranslations, sources, drafts)
     words = [Words.of(column) for column in (sources, drafts, retranslations)]
     total = np.maximum(words[2].per_segment(), 1)
     for size in (1, 2, 3, 5, 8):
@@ -149,7 +174,7 @@ def _looping(sources: Texts, drafts: Texts, retranslations: Texts) -> NDArray[np
     return looping
 
 
-def _main_scripts(texts: Texts) -> NDArray[np.int64]:
+def main_scripts(texts: Texts) -> NDArray[np.int64]:
     """Most frequent script of each text, 0 where it has too few letters to tell.
 
     Kana and Han count as one, since Japanese mixes them in every proportion.
@@ -165,7 +190,7 @@ def _main_scripts(texts: Texts) -> NDArray[np.int64]:
 def _wrong_script(
     sources: Texts, drafts: Texts, retranslations: Texts, *, target_language: str | None
 ) -> NDArray[np.bool_]:
-    source, draft, retranslation = map(_main_scripts, (sources, drafts, retranslations))
+    source, draft, retranslation = map(main_scripts, (sources, drafts, retranslations))
     differs = (retranslation != draft) & (retranslation != 0) & (draft != 0)
     expected = expected_scripts(target_language)
     if not expected:
@@ -215,7 +240,7 @@ def _lost_numbers(sources: Texts, drafts: Texts, retranslations: Texts) -> NDArr
             lost[row] = draft_errors < errors
     if lost.any():
         # Which draft is sound is asked by the rule for retranslations, the other way round.
-        lost &= ~_looping(sources, retranslations, drafts)
+        lost &= ~is_looping(sources, retranslations, drafts)
     return lost
 
 

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import re
 
+from routelmt_cli.gain.degenerate import spelled_length
+
 _HEAD_CHARACTERS = 300
-_WIDE_SIGN_LETTERS = 2.5
 _LONGEST_RATIO = 2.5
 
 _CANNOT = (
@@ -60,7 +61,6 @@ _ABOUT_TRANSLATING = re.compile(
 _ABOUT_DECLINING = re.compile(
     r"(?i:sorry|apolog|afraid|regret|can ?not|can't|unable|won't|will not|help|assist)"
 )
-_WIDE = re.compile(r"[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]")
 
 
 def is_refusal(source: str, draft: str, retranslation: str) -> bool:
@@ -93,10 +93,5 @@ def _head(text: str) -> str:
 
 def _cannot_be_a_translation(source: str, text: str) -> bool:
     """Compare lengths: no translation is more than 2.5 times as long or as short."""
-    expected, found = _letters(source), _letters(text)
+    expected, found = spelled_length(source), spelled_length(text)
     return not expected / _LONGEST_RATIO <= found <= expected * _LONGEST_RATIO
-
-
-def _letters(text: str) -> float:
-    """Count characters, one of a script without an alphabet as what it takes to spell it."""
-    return len(text) + (_WIDE_SIGN_LETTERS - 1.0) * len(_WIDE.findall(text))

@@ -308,7 +308,9 @@ def predictions_tsv(evaluation: Evaluation) -> str:
 def _write(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.writing")
     try:
-        temporary.write_bytes(data)
+        temporary.unlink(missing_ok=True)  # left by a kill, or a link that someone laid there
+        with temporary.open("xb") as file:
+            file.write(data)
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)

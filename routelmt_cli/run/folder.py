@@ -44,11 +44,16 @@ class RunFolder:
     Raises
     ------
     UsageError
-        Where it cannot be made, or another process holds it.
+        Where it is a link, cannot be made, or another process holds it.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if path.is_symlink():
+            raise UsageError(
+                f"{path}: the run folder is a symbolic link",
+                hint="remove the link, or choose another output with -o",
+            )
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -98,7 +98,8 @@ def write_file(path: Path, journal: Journal, write: Callable[[BinaryIO], None]) 
     """
     temporary = path.with_name(f".{path.name}.writing")
     try:
-        with temporary.open("wb") as file:
+        temporary.unlink(missing_ok=True)  # left by a kill, or a link that someone laid there
+        with temporary.open("xb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())

@@ -14,6 +14,7 @@ import routelmt_cli
 from routelmt_cli.gain.catalogue import router_name
 from routelmt_cli.gain.router import Router
 from routelmt_cli.run.choice import Choice
+from routelmt_cli.run.final_faults import count_faults
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.planning import RunPlan
 from routelmt_cli.run.segments import Segments
@@ -39,6 +40,9 @@ class Report:
     failed
         Rows whose retranslation failed, so that they kept their draft, and rows without any
         translation.
+    faults
+        Rows whose final translation is wrong on the face of it, by what is seen
+        (see ``gain.faults``).
     budget_nanousd, spend_nanousd, spend_by_tier_nanousd
         The limit, and what was really spent.
     planned_cost_nanousd
@@ -76,6 +80,7 @@ class Report:
     segments_by_tier: dict[str, int]
     kept_drafts: dict[str, int]
     failed: int
+    faults: dict[str, int]
     budget_nanousd: int
     spend_nanousd: int
     spend_by_tier_nanousd: dict[str, int]
@@ -132,6 +137,7 @@ def make_report(
         segments_by_tier={SMALL: rows - rows_taken, LARGE: rows_taken},
         kept_drafts=kept,
         failed=failed,
+        faults=count_faults(journal, segments, choice, pair),
         budget_nanousd=plan.facts["budget_nanousd"],
         spend_nanousd=journal.spend_nanousd(),
         spend_by_tier_nanousd={tier: journal.spend_nanousd(tier) for tier in (SMALL, LARGE)},

@@ -21,6 +21,10 @@ from routelmt_cli.errors import UsageError
 Backend = Literal["llama.cpp", "stand-in"]
 BACKENDS = ("llama.cpp", "stand-in")
 _MAX_CARD_BYTES = 1 << 20
+# A parser of TOML keeps every prefix of a dotted key: one of 200,000 parts fills the memory.
+_MAX_SQUARED_DOTS = 10_000_000
+_MAX_NAME_LENGTH = 200
+_MAX_STAND_IN_NUMBER = 1e15
 
 
 @dataclass(frozen=True)
@@ -182,7 +186,10 @@ def load_card(path: Path) -> ModelCard:
     try:
         if path.stat().st_size > _MAX_CARD_BYTES:
             raise UsageError(f"{path}: too large for a model card")
-        root = _Table(tomllib.loads(path.read_text("utf-8")), str(path))
+        text = path.read_text("utf-8")
+        if sum(line.count(".") ** 2 for line in text.split("\n")) > _MAX_SQUARED_DOTS:
+            raise UsageError(f"{path}: a line has too many dots for a model card")
+        root = _Table(tomllib.loads(text), str(path))
     except OSError as error:
         raise UsageError(f"{path}: cannot read this model card: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
@@ -198,8 +205,12 @@ def load_card(path: Path) -> ModelCard:
     charge = price.get("shared_prefix", str, "once")
     if charge not in ("once", "every request"):
         raise UsageError(f'{price.where}: \'shared_prefix\' must be "once" or "every request"')
+    name = root.get("name", str)
+    if not name.isprintable() or not 0 < len(name) <= _MAX_NAME_LENGTH:
+        # It is shown in terminals and kept in router bundles, which take no other.
+        raise UsageError(f"{path}: 'name' must be 1 to {_MAX_NAME_LENGTH} printable characters")
     return ModelCard(
-        name=root.get("name", str),
+        name=name,
         description=root.get("description", str, ""),
         license=root.get("license", str, ""),
         backend=backend,
@@ -215,7 +226,7 @@ def load_card(path: Path) -> ModelCard:
         price_note=price.get("note", str, ""),
         charge_prefix=charge,
         card_path=path,
-        stand_in=root.table("stand_in", optional=True).data,
+        stand_in=_stand_in(root.table("stand_in", optional=True)),
     )
 
 
@@ -233,14 +244,24 @@ def _weights(table: _Table, card_path: Path) -> WeightsCard:
             raise UsageError(f"{table.where}: '{part}' must read MODULE/FILE")
         if ".." in Path(inside).parts:
             raise UsageError(f"{table.where}: '{part}' must stay inside its package")
-    file_name = table.get("file", str, Path(path).name if path else Path(parts[-1]).name)
-    if Path(file_name).name != file_name:
+    usual = Path(parts[-1] if path is None else path).name
+    file_name = table.get("file", str, usual)
+    if Path(file_name).name != file_name or file_name in ("", "..") or "\0" in file_name:
         raise UsageError(f"{table.where}: 'file' must be a plain file name")
     sha256 = table.get("sha256", str, None)
     if sha256 is not None and not (len(sha256) == 64 and set(sha256) <= set("0123456789abcdef")):
         raise UsageError(f"{table.where}: 'sha256' must be 64 lower-case hexadecimal digits")
-    resolved = None if path is None else card_path.parent / Path(path).expanduser()
-    return WeightsCard(file_name, resolved, package, parts, sha256)
+    return WeightsCard(file_name, _beside(card_path, path, table.where), package, parts, sha256)
+
+
+def _beside(card_path: Path, path: str | None, where: str) -> Path | None:
+    """Take a path as it is seen from the card's folder; ``~`` is the user's home."""
+    if path is None:
+        return None
+    try:
+        return card_path.parent / Path(path).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"{where}: 'path' begins with the home of no known user") from error
 
 
 def _prompt(table: _Table, backend: str) -> PromptCard:
@@ -259,6 +280,16 @@ def _prompt(table: _Table, backend: str) -> PromptCard:
             raise UsageError(f"{table.where}: examples of '{pair}' must be [source, target] pairs")
         examples[pair] = tuple((source, target) for source, target in rows)
     return PromptCard(kind, table.get("instruction", str, ""), template, examples)
+
+
+def _stand_in(table: _Table) -> Mapping[str, str | int | float]:
+    for key, value in table.data.items():
+        # Written so that NaN fails too; an integer of TOML can be larger than any float.
+        if not isinstance(value, str) and not (
+            isinstance(value, (int, float)) and abs(value) <= _MAX_STAND_IN_NUMBER
+        ):
+            raise UsageError(f"{table.where}: '{key}' is neither text nor a number in range")
+    return table.data
 
 
 def _decoding(table: _Table) -> DecodingCard:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,13 @@ import numpy.typing as npt
 
 from routelmt_cli.errors import MidRunError, UsageError
 from routelmt_cli.translators import llama_log, openmp
+
+# Characters that together have every byte of UTF-8: each must be known where a word is not.
+_ALL_BYTES = "".join(
+    chr(code)
+    for code in (*range(0x800), *range(0x800, 0x110000, 1009))
+    if not 0xD800 <= code < 0xE000
+)
 
 
 class DecodeError(MidRunError):
@@ -71,8 +79,11 @@ class LlamaModel:
         self._ends: dict[int, bool] = {}
 
         architecture = self.metadata("general.architecture")
-        # From the header, since llama.cpp does not read it in a vocabulary-only load.
-        self.trained_context = int(self.metadata(f"{architecture}.context_length") or 1 << 20)
+        # From the header, since llama.cpp does not read it in a vocabulary-only load; what is no
+        # number there is refused when the tensors are loaded.
+        length = self.metadata(f"{architecture}.context_length") or ""
+        known = length.isascii() and length.isdecimal() and len(length) < 10
+        self.trained_context = int(length) if known else 1 << 20
 
     def close(self) -> None:
         """Free the weights."""
@@ -117,9 +128,12 @@ class LlamaModel:
 
     def metadata(self, key: str) -> str | None:
         """Return a metadata value of the GGUF header as text, or None."""
-        room = 1 << 16
+        room = 1 << 12
         buffer = ctypes.create_string_buffer(room)
         count = self._api.llama_model_meta_val_str(self.handle, key.encode(), buffer, room)
+        if count >= room:  # a long chat template
+            buffer = ctypes.create_string_buffer(count + 1)
+            self._api.llama_model_meta_val_str(self.handle, key.encode(), buffer, count + 1)
         return buffer.value.decode("utf-8", "replace") if count >= 0 else None
 
     def special_text(self, token: int) -> str:
@@ -127,6 +141,22 @@ class LlamaModel:
         if token < 0:
             return ""
         return bytes(self._api.llama_vocab_get_text(self.vocab, token)).decode("utf-8", "replace")
+
+    @cached_property
+    def longest_piece(self) -> int:
+        """The most bytes that a token stands for."""
+        return max(len(self.piece(token)) for token in range(self.vocabulary_size))
+
+    def use_vocabulary(self) -> None:
+        """Ask of the vocabulary all that is asked of it later: what is broken in it crashes now."""
+        self.metadata("tokenizer.chat_template")
+        for token in (self.bos, self.eos):
+            self.special_text(token)
+        for token in range(self.vocabulary_size):
+            self.piece(token)
+            self.ends_generation(token)
+        for parse_special in (False, True):
+            self.tokenize(_ALL_BYTES, parse_special=parse_special)
 
 
 class LlamaContext:

@@ -18,6 +18,11 @@ def show_llama_log(*, shown: bool) -> None:
     _shown = shown
 
 
+def is_shown() -> bool:
+    """Say what was chosen."""
+    return _shown
+
+
 def install() -> None:
     """Tell llama.cpp, in place of the Python callback that importing llama_cpp sets."""
     import llama_cpp

@@ -75,6 +75,17 @@ class LlamaPrompter:
         """Return the tokens of a source; special tokens in it stay the characters they are."""
         return self.model.tokenize(self._lead + piece, parse_special=False)
 
+    def source_tokens(self, piece: str) -> int:
+        """Count the tokens of a source; of one that cannot fit the context, so many at least.
+
+        llama.cpp takes quadratic time for characters that are not in the vocabulary: a minute for
+        a line of a million NULs, which no token longer than the longest one makes fit.
+        """
+        least = 0
+        if len(piece) > self.context_limit:
+            least = -(-len(piece) // self.model.longest_piece)
+        return least if least > self.context_limit else len(self.source(piece))
+
     def draft(self, piece: str) -> list[int]:
         """Return the tokens of a draft as the model would have begun it; special ones as above."""
         return self.model.tokenize(self._draft_lead + piece, parse_special=False)
@@ -84,12 +95,12 @@ class LlamaPrompter:
         return math.ceil(self._decoding.cap_ratio * source_tokens) + self._decoding.cap_extra
 
     def count(self, sources: Sequence[str]) -> TokenCounts:
-        """Count the tokens of every source exactly."""
+        """Count the tokens of every source exactly; of one far beyond the context, at least."""
         table = np.zeros((4, len(sources)), np.int64)
         fixed = self.prefix_tokens + len(self.suffix)
         for column, source in enumerate(sources):
             for piece in cut(source).texts:
-                tokens = len(self.source(piece))
+                tokens = self.source_tokens(piece)
                 cap = self.cap(tokens)
                 table[:3, column] += (tokens, tokens + len(self.suffix), cap)
                 table[3, column] = max(table[3, column], fixed + tokens + cap)

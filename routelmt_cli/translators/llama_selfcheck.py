@@ -1,9 +1,11 @@
 """Find out in a child process whether llama.cpp can run a model on this machine without crashing.
 
 llama.cpp picks its fastest kernels from what the processor reports. Some virtual machines report
-AMX tiles that fault when used, and a damaged model file can crash the C library; either would take
-a run down. So each pair of (weights, library, processor) is tried once: first with repacked
-weights ("extra buffers"), then without. The answer is kept in the user's cache.
+AMX tiles that fault when used, and a damaged model file aborts the C library (a flipped bit that
+makes two words of the vocabulary equal is enough); either would take a run down. So each pair of
+(weights, library, processor) is tried once: its vocabulary before tokens are counted; all of it
+before it decodes, first with repacked weights ("extra buffers"), then without. What went well is
+kept in the user's cache. It is no sandbox: a file that takes llama.cpp over has the user's rights.
 """
 
 from __future__ import annotations
@@ -17,17 +19,49 @@ import sys
 from pathlib import Path
 
 from routelmt_cli.errors import UsageError
+from routelmt_cli.translators import llama_log
 from routelmt_cli.translators.cache import cache_folder, write_atomically
 
+_VOCABULARY, _REPACKED, _PLAIN = "vocabulary", "repacked", "plain"
 _TOKENS = 48  # enough for every matrix kernel that serves prompts
 _TIMEOUT_SECONDS = 900
+_MEMORY = "selfcheck.json"
 _CHILD = """
 import sys
-weights, extra_buffers, sys.path[:] = sys.argv[1], sys.argv[2], sys.argv[3:]
+weights, trial, shown, sys.path[:] = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]
 from pathlib import Path
+from routelmt_cli.translators.llama_log import show_llama_log
 from routelmt_cli.translators.llama_selfcheck import check
-check(Path(weights), extra_buffers=extra_buffers == "1")
+show_llama_log(shown=shown == "1")
+check(Path(weights), trial)
 """
+
+
+def refuse_broken_vocabulary(weights: Path, sha256: str) -> None:
+    """Load the vocabulary of a model in a child process, unless it is known to load.
+
+    Parameters
+    ----------
+    weights
+        The GGUF file.
+    sha256
+        Its checksum, part of the key under which a good answer is kept.
+
+    Raises
+    ------
+    UsageError
+        Where it does not load.
+    """
+    known, key = _known(), _key(sha256, _VOCABULARY)
+    if known.get(key) is True:
+        return
+    if not _survives(weights, _VOCABULARY):
+        raise UsageError(
+            f"{weights}: llama.cpp cannot load this model",
+            hint="is it a complete GGUF file of an architecture that llama.cpp knows? "
+            "run again with -vv to see what llama.cpp says",
+        )
+    _remember(known, key, True)
 
 
 def extra_buffers_work(weights: Path, sha256: str) -> bool:
@@ -45,23 +79,32 @@ def extra_buffers_work(weights: Path, sha256: str) -> bool:
     UsageError
         Where the model does not run either way.
     """
-    memory = cache_folder() / "selfcheck.json"
-    key = hashlib.sha256(f"{sha256} {_machine()}".encode()).hexdigest()
-    try:
-        known = dict(json.loads(memory.read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        known = {}
+    known, key = _known(), _key(sha256)
     if isinstance(known.get(key), bool):
         return bool(known[key])
     for extra_buffers in (True, False):
-        if _survives(weights, extra_buffers=extra_buffers):
-            known[key] = extra_buffers
-            write_atomically(memory, json.dumps(known).encode())
+        if _survives(weights, _REPACKED if extra_buffers else _PLAIN):
+            _remember(known, key, extra_buffers)
             return extra_buffers
     raise UsageError(
         f"{weights}: llama.cpp cannot run this model on this machine",
         hint="check the file with 'routelmt models check'; run with -vv to see llama.cpp's log",
     )
+
+
+def _known() -> dict[str, object]:
+    try:
+        return dict(json.loads((cache_folder() / _MEMORY).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _remember(known: dict[str, object], key: str, answer: bool) -> None:
+    write_atomically(cache_folder() / _MEMORY, json.dumps({**known, key: answer}).encode())
+
+
+def _key(sha256: str, *trial: str) -> str:
+    return hashlib.sha256(" ".join((sha256, _machine(), *trial)).encode()).hexdigest()
 
 
 def _machine() -> str:
@@ -77,15 +120,18 @@ def _machine() -> str:
     return repr([llama_cpp.__version__, platform.machine(), platform.release(), processor, built])
 
 
-def _survives(weights: Path, *, extra_buffers: bool) -> bool:
+def _survives(weights: Path, trial: str) -> bool:
+    shown = llama_log.is_shown()
     # The child imports what this process would, however this one came by its path.
-    command = [sys.executable, "-c", _CHILD, os.fspath(weights), str(int(extra_buffers)), *sys.path]
+    command = [sys.executable, "-c", _CHILD, os.fspath(weights), trial, str(int(shown)), *sys.path]
     try:
         child = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=None if shown else subprocess.DEVNULL,
+            # No debugger is to look at a child that aborts.
+            env={**os.environ, "GGML_NO_BACKTRACE": "1"},
             timeout=_TIMEOUT_SECONDS,
             check=False,
         )
@@ -96,13 +142,17 @@ def _survives(weights: Path, *, extra_buffers: bool) -> bool:
     return child.returncode == 0
 
 
-def check(weights: Path, *, extra_buffers: bool) -> None:
-    """Load the weights and evaluate a few tokens; what the child process runs."""
+def check(weights: Path, trial: str) -> None:
+    """Load what a trial is about and use it; what the child process runs."""
     from routelmt_cli.translators.llama_library import LlamaContext, LlamaModel
 
-    model = LlamaModel(weights, use_extra_buffers=extra_buffers)
-    context = LlamaContext(model, sequences=1, sequence_tokens=_TOKENS + 8, threads=2)
-    token = next(iter(model.tokenize("a", parse_special=False)))
-    context.evaluate(0, [token] * _TOKENS)
-    context.close()
+    if trial == _VOCABULARY:
+        model = LlamaModel(weights, vocabulary_only=True)
+        model.use_vocabulary()
+    else:
+        model = LlamaModel(weights, use_extra_buffers=trial == _REPACKED)
+        context = LlamaContext(model, sequences=1, sequence_tokens=_TOKENS + 8, threads=2)
+        token = next(iter(model.tokenize("a", parse_special=False)))
+        context.evaluate(0, [token] * _TOKENS)
+        context.close()
     model.close()

@@ -45,7 +45,9 @@ class Model:
         if self.weights is None:
             return StandInTranslator(self.card)
         from routelmt_cli.translators.llama_prompter import LlamaPrompter
+        from routelmt_cli.translators.llama_selfcheck import refuse_broken_vocabulary
 
+        refuse_broken_vocabulary(self.weights.path, self.weights.sha256)
         return LlamaPrompter.vocabulary_only(
             self.card, self.weights.path, self.source_language, self.target_language
         )

@@ -24,6 +24,7 @@ from routelmt_cli.translators.protocol import Outcome, Request, ScoreRequest, To
 
 _PREFIX_TOKENS = 7
 _END_LUCK = 0.0
+_MAX_SECONDS = 3600
 
 
 class StandInTranslator:
@@ -52,8 +53,13 @@ class StandInTranslator:
         try:
             self._skill = float(card.stand_in.get("skill", 0.5))
             self._seconds = float(card.stand_in.get("seconds_per_request", 0.0))
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             raise UsageError(f"{card.card_path}: [stand_in] holds a wrong number") from error
+        if not 0 <= self._seconds <= _MAX_SECONDS:
+            raise UsageError(
+                f"{card.card_path}: [stand_in] 'seconds_per_request' must lie between 0 and "
+                f"{_MAX_SECONDS}"
+            )
         self._seed = str(card.stand_in.get("seed", 0))
         self._fail_on = str(card.stand_in.get("fail_on", ""))
         self._die_on = str(card.stand_in.get("die_on", ""))

@@ -51,8 +51,10 @@ def find_weights(card: ModelCard, *, verify_again: bool = False) -> Weights:
     if entry is None:
         raise ValueError(f"model '{card.name}' has no weights")
     path = entry.path if entry.path is not None else _from_package(card, entry)
-    if path.is_dir() or not path.exists():
-        state = "is a folder" if path.is_dir() else "there is no such file"
+    if not path.is_file():  # to open a named pipe would wait for its other end
+        state = "there is no such file"
+        if path.exists():
+            state = "is a folder" if path.is_dir() else "is no regular file"
         raise UsageError(
             f"{path}: {state}, but the weights of '{card.name}' should be there",
             hint=f"correct 'path' in {card.card_path} or put the GGUF file there",

@@ -101,11 +101,8 @@ def read_report():
 def fails(shell):
     """Run a command that must fail in the documented form; return its error and its hint."""
 
-    def run(*arguments, code=2, stdin=b"", here=True):
-        if here:
-            result = shell.run(*arguments, stdin=stdin)
-        else:
-            result = shell.process(*arguments, stdin=stdin)
+    def run(*arguments, code=2, stdin=b""):
+        result = shell.run(*arguments, stdin=stdin)
         assert (result.code, result.stdout) == (code, b""), result.stderr
         lines = [line for line in result.error_lines if not line.startswith("router forced")]
         assert "Traceback" not in result.stderr

@@ -174,7 +174,7 @@ def test_a_column_of_languages(trained, given):
 def test_the_second_guard_knows_each_rows_target(shell, trained):
     rows = given_rows()
     for row in rows[:4]:
-        row["large"] = "целиком по русски"
+        row["large"] = "целиком и полностью написано по русски, как это бывает"
     rows[0]["lp"] = rows[2]["lp"] = "en-ru"
     write_rows(shell.folder / "given.tsv", rows)
     _, call = trained("given.tsv", languages=["--language-column", "lp"])

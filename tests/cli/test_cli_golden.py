@@ -12,7 +12,7 @@ TYPER = "0.29"
 
 # The small stand-in spoils nearly every word of these and the large one none, but for the number:
 # so they are sent whatever LightGBM makes of them.
-GAINING = "the captain carries history of morning weather"
+GAINING = "captain carries history"
 GUARDED = "the gardener carries 10131 of painted mountain weather"
 CORPUS = [GAINING, "", GUARDED, GAINING]
 

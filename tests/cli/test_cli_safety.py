@@ -53,6 +53,25 @@ def test_a_link_is_not_replaced(fails, shell, stand_ins, corpus):
     assert (shell.folder / "target.tsv").read_text() == "mine"
 
 
+@pytest.mark.parametrize("name", [".out.tsv.writing", "out.tsv.routelmt"])
+def test_a_link_that_lies_in_the_way_is_never_written_through(shell, stand_ins, corpus, name):
+    """Such as one that another user laid into a shared folder."""
+    (shell.folder / "mine").mkdir()
+    target = shell.folder / "mine" / "target"
+    target.mkdir() if name.endswith(".routelmt") else target.write_text("mine")
+    (shell.folder / name).symlink_to(target)
+    command = ["translate", "in.tsv", *stand_ins.options(), "--budget", "1", "-o", "out.tsv"]
+    result = shell.run(*command)
+    if target.is_dir():
+        assert result.code == 2
+        assert "the run folder is a symbolic link" in result.stderr
+        assert not list(target.iterdir())
+    else:
+        assert result.code == 0
+        assert target.read_text() == "mine"
+        assert not (shell.folder / "out.tsv").is_symlink()
+
+
 def test_a_dry_run_refuses_an_output_as_the_run_would(fails, shell, stand_ins, corpus):
     (shell.folder / "out.tsv").write_text("mine")
     command = ["translate", "in.tsv", *stand_ins.options(), "--budget", "1", "-o", "out.tsv"]
@@ -114,3 +133,15 @@ def test_a_lowered_budget_still_covers_the_drafts(shell, stand_ins, corpus, read
     result = shell.run(*command, "--budget", "0.0005")
     assert result.code in (2, 3)
     assert read_ledger(folder) == before
+
+
+def test_translations_that_look_wrong_are_counted_by_segments(shell, finished, read_report):
+    _, folder = finished
+    rows = rows_of(shell.folder / "out.tsv")
+    letters = [sum(map(str.isalpha, row["source"])) for row in rows]
+    copies = [
+        row["translation"] == row["source"] and count >= 24
+        for row, count in zip(rows, letters, strict=True)
+    ]
+    assert read_report(folder)["faults"] == {"copied": sum(copies)}
+    assert sum(copies) > 0

@@ -144,6 +144,7 @@ def found(evaluate):
         result = evaluate("--json", *arguments, **options)
         assert result.code == 0, result.stderr
         assert result.text.count("\n") == 1
+        assert result.text.isascii()  # and so harmless in a terminal
         return json.loads(result.text)
 
     return run
@@ -332,6 +333,7 @@ def test_models_that_hardly_differ(evaluate, write):
 def test_pictures_and_page(evaluate, shell):
     for name in ("p.svg", "p.html"):
         (shell.folder / name).write_text("an earlier result")
+    (shell.folder / ".p.svg.writing").symlink_to(shell.folder / "in.tsv")
     result = evaluate("--plot", "p.svg", "--html", "p.html")
     assert result.code == 0
     assert result.error_lines[-2:] == ["wrote p.svg", "wrote p.html"]

@@ -1,6 +1,7 @@
 """Parquet: columns, types and metadata kept, row groups streamed, bad files named."""
 
 import io
+from datetime import datetime
 from decimal import Decimal
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pytest
 from routelmt_cli.corpus import parquet
 from routelmt_cli.corpus.format import Format
 from routelmt_cli.corpus.writer import AddedColumn, ColumnType, open_writer
-from routelmt_cli.errors import UsageError
+from routelmt_cli.errors import MidRunError, UsageError
 
 PARQUET = Format.PARQUET
 
@@ -158,9 +159,8 @@ def test_bad_files(open_bytes, data, message):
 def test_damaged_page_is_an_error_of_the_file(open_bytes, sources_of):
     data = bytearray(as_bytes(pa.table({"source": [f"{n} x" for n in range(5000)]})))
     data[4:2000] = b"\xff" * 1996
-    corpus = open_bytes(bytes(data), PARQUET)
     with pytest.raises(UsageError, match="FILE is not a parquet file that can be read: "):
-        sources_of(corpus)
+        sources_of(open_bytes(bytes(data), PARQUET))
 
 
 def test_invalid_utf8_names_the_row(open_bytes, sources_of):
@@ -172,6 +172,59 @@ def test_invalid_utf8_names_the_row(open_bytes, sources_of):
     assert caught.value.message == "FILE row 4 is not valid UTF-8 in column 'source'"
     with pytest.raises(UsageError, match="FILE row 4 is not valid UTF-8 in column 'r'"):
         list(corpus.texts("r"))
+
+
+def spark_table(*years):
+    when = pa.array([datetime(year, 12, 31, 1, 2, 3, 456789) for year in years])
+    nested = pa.array([{"at": [each]} for each in when.to_pylist()])
+    return pa.table({"source": ["a"] * len(years), "when": when, "nested": nested})
+
+
+@pytest.mark.parametrize(("year", "unit"), [(2020, "ns"), (9999, "us"), (1, "us")])
+def test_old_timestamps_are_read_in_a_unit_that_holds_them(open_bytes, translated, year, unit):
+    """INT96, as Spark writes them: as nanoseconds the year 9999 would silently become 1816."""
+    table = spark_table(2020, year)
+    corpus = open_bytes(as_bytes(table, use_deprecated_int96_timestamps=True), PARQUET)
+    assert corpus.schema.field("when").type == pa.timestamp(unit)
+    output = pq.read_table(io.BytesIO(translated(corpus, rows=1)))
+    exact = table.schema.field("when").type
+    assert output["when"].cast(exact).equals(table["when"])
+    assert output["nested"].cast(table["nested"].type).equals(table["nested"])
+
+
+@pytest.mark.parametrize("reading", ["batches", "texts"])
+@pytest.mark.parametrize("name", ["source", "words", "nested"])
+def test_a_damaged_dictionary_is_refused_before_it_is_used(open_bytes, monkeypatch, name, reading):
+    """pyarrow reads a number of an entry that is not there, and crashes where it writes it."""
+    words = pa.DictionaryArray.from_arrays(pa.array([0, 7], pa.int32()), ["a"], safe=False)
+    good = pa.array(["a", "b"])
+    columns = {"source": good, "words": good, "nested": pa.StructArray.from_arrays([good], ["x"])}
+    corpus = open_bytes(as_bytes(pa.table(columns)), PARQUET)
+    columns[name] = words if name != "nested" else pa.StructArray.from_arrays([words], ["x"])
+    batch = pa.record_batch(columns)
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", lambda *_, **__: iter([batch]))
+    read = corpus.batches() if reading == "batches" else corpus.texts("source")
+    with pytest.raises(UsageError, match=f"damaged in column '{name}': .* out of"):
+        next(read)
+
+
+@pytest.mark.skipif(not hasattr(pa, "string_view"), reason="this pyarrow has no views")
+@pytest.mark.parametrize("wrap", [lambda kind: kind, pa.list_], ids=["struct", "list of structs"])
+def test_what_pyarrow_cannot_always_write_is_refused_before_it_is_paid(open_bytes, wrap):
+    kind = wrap(pa.struct({"x": pa.string_view()}))
+    data = as_bytes(pa.table({"source": ["a"], "x": pa.array([None], kind)}))
+    with pytest.raises(UsageError, match=r"FILE column 'x' is .*cannot always write"):
+        open_bytes(data, PARQUET)
+
+
+def test_what_pyarrow_cannot_write_is_no_traceback(open_bytes, translated, monkeypatch):
+    def fail(*_, **__):
+        raise pa.ArrowNotImplementedError("not\nthis")
+
+    corpus = open_bytes(as_bytes(mixed_table(3)), PARQUET)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", fail)
+    with pytest.raises(MidRunError, match=r"pyarrow cannot write the output: not$"):
+        translated(corpus)
 
 
 def test_texts_must_be_there_and_text(open_bytes):

@@ -14,8 +14,9 @@ import pytest
 from routelmt_cli.errors import UsageError
 from routelmt_cli.features.background import Background
 from routelmt_cli.features.schema import FEATURE_NAMES
+from routelmt_cli.gain import bundle as bundle_module
 from routelmt_cli.gain.arrays import pack_arrays, unpack_arrays
-from routelmt_cli.gain.bundle import bundle_files, load_bundle, save_bundle
+from routelmt_cli.gain.bundle import DESCRIPTION, bundle_files, load_bundle, save_bundle
 from routelmt_cli.gain.drift import drift
 from routelmt_cli.gain.metadata import ModelIdentity
 from routelmt_cli.gain.trees import Tree, render_booster
@@ -206,6 +207,16 @@ def test_too_large_files_are_not_read(bundle, name):
     message = refused(bundle)
     assert "larger" in message
     assert name in message
+
+
+def test_a_bundle_is_bounded_as_a_whole(bundle, monkeypatch):
+    """Five hundred files of the allowed size would be 32 GB."""
+    size = sum(file.stat().st_size for file in bundle.iterdir() if file.name != DESCRIPTION)
+    monkeypatch.setattr(bundle_module, "_MAX_BUNDLE_BYTES", size)
+    load_bundle(bundle)
+    monkeypatch.setattr(bundle_module, "_MAX_BUNDLE_BYTES", size - 1)
+    with pytest.raises(UsageError, match="is larger than"):
+        load_bundle(bundle)
 
 
 def test_a_too_large_description_is_not_read(bundle):

@@ -8,9 +8,9 @@ import pytest
 
 from routelmt_cli.errors import UsageError
 from routelmt_cli.translators import llama_selfcheck
-from routelmt_cli.translators.llama_selfcheck import extra_buffers_work
+from routelmt_cli.translators.llama_selfcheck import extra_buffers_work, refuse_broken_vocabulary
 
-WITH_REPACKING, WITHOUT = "1", "0"
+WITH_REPACKING, WITHOUT, VOCABULARY = "repacked", "plain", "vocabulary"
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +52,30 @@ def test_a_crash_with_repacked_weights_is_remembered_too(trials, tmp_path):
     for _ in range(2):
         assert not extra_buffers_work(tmp_path / "w.gguf", "a" * 64)
     assert log.read_text() == WITH_REPACKING + WITHOUT
+
+
+def test_a_vocabulary_that_loads_is_tried_once(trials, tmp_path):
+    log = trials(crash_on=WITH_REPACKING + WITHOUT)
+    for _ in range(2):
+        refuse_broken_vocabulary(tmp_path / "w.gguf", "a" * 64)
+    assert log.read_text() == VOCABULARY
+
+
+def test_a_vocabulary_that_crashes_is_an_error_and_tried_again(trials, tmp_path, cache):
+    log = trials(crash_on=VOCABULARY)
+    for _ in range(2):
+        with pytest.raises(UsageError, match=r"llama\.cpp cannot load this model"):
+            refuse_broken_vocabulary(tmp_path / "w.gguf", "a" * 64)
+    assert log.read_text() == VOCABULARY * 2
+    assert not (cache / "selfcheck.json").exists()
+
+
+def test_a_vocabulary_and_its_model_are_different_questions(trials, tmp_path):
+    log = trials(crash_on=WITH_REPACKING)
+    refuse_broken_vocabulary(tmp_path / "w.gguf", "a" * 64)
+    assert not extra_buffers_work(tmp_path / "w.gguf", "a" * 64)
+    refuse_broken_vocabulary(tmp_path / "w.gguf", "a" * 64)
+    assert log.read_text() == VOCABULARY + WITH_REPACKING + WITHOUT
 
 
 def test_other_weights_are_tried_on_their_own(trials, tmp_path):

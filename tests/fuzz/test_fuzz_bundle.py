@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from fuzz_cases import cases
+from hypothesis import given
 from hypothesis import strategies as st
 
 from routelmt_cli.errors import UsageError
@@ -137,7 +138,7 @@ EDITS = {
 }
 
 
-@settings(max_examples=150, deadline=None)
+@cases(150)
 @given(**EDITS)
 def test_changed_bytes_are_found_by_hash(name, place, change, removed):
     content = changed(FILES[name], place, change, removed)
@@ -145,7 +146,7 @@ def test_changed_bytes_are_found_by_hash(name, place, change, removed):
     assert not accepted or name == DESCRIPTION or content == FILES[name]
 
 
-@settings(max_examples=300, deadline=None)
+@cases(300)
 @given(**EDITS)
 def test_changed_bytes_with_right_hashes_never_crash(name, place, change, removed):
     files = {**FILES, name: changed(FILES[name], place, change, removed)}
@@ -154,7 +155,7 @@ def test_changed_bytes_with_right_hashes_never_crash(name, place, change, remove
     use(files)
 
 
-@settings(max_examples=60, deadline=None)
+@cases(60)
 @given(name=st.sampled_from(NAMES), size=st.integers(0, 1 << 20))
 def test_cut_files_are_refused(name, size):
     content = FILES[name][: size % len(FILES[name])]
@@ -195,7 +196,7 @@ DESCRIBED = json.loads(FILES[DESCRIPTION])
 PATHS = [path for path in paths(DESCRIBED) if path and path[:2] != ("metadata", "feature_names")]
 
 
-@settings(max_examples=200, deadline=None)
+@cases(200)
 @given(path=st.sampled_from(PATHS), value=JSON)
 def test_any_value_anywhere_in_the_description(path, value):
     description = json.loads(FILES[DESCRIPTION])
@@ -210,7 +211,7 @@ NUMBER = st.one_of(st.integers(-5, 5), st.integers(-(2**70), 2**70))
 REAL = st.floats()
 
 
-@settings(max_examples=300, deadline=None)
+@cases(300)
 @given(
     trees=st.lists(
         st.builds(
