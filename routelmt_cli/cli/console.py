@@ -139,7 +139,10 @@ class Console:
             reasons = ", ".join(f"{name} {count:,}" for name, count in report.kept_drafts.items())
             self.note(f"retranslations not used: {kept:,} ({reasons})")
         if report.failed:
-            self.note(f"failed segments, which keep what they had: {report.failed:,}")
+            self.note(
+                f"failed segments, which keep what they had: {report.failed:,} (run it again to "
+                "try them within the budget)"
+            )
 
     def show_estimate(self, estimate: Estimate) -> None:
         """Print what a dry run found."""

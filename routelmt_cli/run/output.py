@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from routelmt_cli.corpus.naming import default_output
-from routelmt_cli.errors import MidRunError, UsageError
+from routelmt_cli.errors import UsageError
 from routelmt_cli.run.continuing import OUTPUT_RECORDS, OutputRecord
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.options import TranslateOptions
 from routelmt_cli.run.streams import discard
+from routelmt_cli.run.whole_file import write_whole
 from routelmt_cli.translators.checksum import file_sha256
 
 
@@ -96,23 +97,14 @@ def write_file(path: Path, journal: Journal, write: Callable[[BinaryIO], None]) 
     MidRunError
         Where the disk refuses.
     """
-    temporary = path.with_name(f".{path.name}.writing")
-    try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
+    with write_whole(path, hidden=True) as file:
+        write(file)
+        file.flush()
+        temporary = Path(file.name)
         record = {"bytes": temporary.stat().st_size, "sha256": file_sha256(temporary)}
         known = journal.meta(OUTPUT_RECORDS) or []
         if record not in known:
             journal.set_meta({OUTPUT_RECORDS: [*known, record]})
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise MidRunError(
-            f"{path}: cannot write the output: {error.strerror}",
-            hint="run the same command again when it can be written; nothing is paid twice",
-        ) from error
 
 
 def write_stdout(write: Callable[[BinaryIO], None]) -> None:

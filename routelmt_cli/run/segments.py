@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from routelmt_cli.corpus.segments import Corpus
+from routelmt_cli.run.whole_file import write_whole
 
 _DIGEST_BYTES = 16
 _BLANK = -1
@@ -117,8 +118,7 @@ def _digests(corpus: Corpus) -> tuple[npt.NDArray[np.void], npt.NDArray[np.bool_
 
 
 def _write_sources(corpus: Corpus, first_row: npt.NDArray[np.int64], path: Path) -> None:
-    temporary = path.with_name(path.name + ".writing")
-    with pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_file(file, _SCHEMA) as writer:
+    with write_whole(path) as file, pa.ipc.new_file(file, _SCHEMA) as writer:
         for batch in corpus.batches():
             low, high = np.searchsorted(
                 first_row, (batch.first_row, batch.first_row + len(batch.sources))
@@ -126,4 +126,3 @@ def _write_sources(corpus: Corpus, first_row: npt.NDArray[np.int64], path: Path)
             if low < high:
                 taken = batch.sources.take(pa.array(first_row[low:high] - batch.first_row))
                 writer.write_batch(pa.record_batch([taken.cast(pa.large_string())], schema=_SCHEMA))
-    temporary.replace(path)

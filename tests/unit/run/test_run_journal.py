@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routelmt_cli.errors import UsageError
-from routelmt_cli.run import journal as module
+from routelmt_cli.run import journal_file as module
 from routelmt_cli.run.hypotheses import COLUMNS, Hypothesis, from_row, to_row
-from routelmt_cli.run.journal import JOURNAL_VERSION, Journal
+from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.journal_file import JOURNAL_VERSION
 from routelmt_cli.run.prediction import draft_table
 
 KEPT = ("token_entropies", "token_margins", "state")
