@@ -13,6 +13,8 @@ import routelmt_cli
 from routelmt_cli.cli.calibrate import calibrate
 from routelmt_cli.cli.evaluate import evaluate
 from routelmt_cli.cli.models import models
+from routelmt_cli.cli.printable import printable
+from routelmt_cli.cli.runs import runs
 from routelmt_cli.cli.translate import translate
 from routelmt_cli.errors import ExitCode, RoutelmtError
 from routelmt_cli.run.streams import discard
@@ -29,6 +31,7 @@ app.command()(translate)
 app.command()(calibrate)
 app.command()(evaluate)
 app.add_typer(models, name="models")
+app.add_typer(runs, name="runs")
 
 
 def _version(wanted: bool) -> None:
@@ -74,9 +77,7 @@ def _end(code: ExitCode, message: str, hint: str | None = None) -> NoReturn:
     if hint:
         lines.append(f"hint: {hint}")
     for line in lines:
-        # Names and segments may hold anything; a terminal gets printable characters only.
-        shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
-        print(shown.encode("utf-8", "replace").decode("utf-8"), file=sys.stderr)  # noqa: T201
+        print(printable(line), file=sys.stderr)  # noqa: T201
     sys.exit(int(code))
 
 
