@@ -1,12 +1,13 @@
 /* A disk that fills up, or a process that is killed, at a given write; see faulty_disk.py.
 
    Preloaded into a process. An event is a write, sync, truncation, rename or removal of a regular
-   file whose path holds a given text. At the event that is armed either a signal is raised (half a
-   write lands before SIGKILL), or the disk is full: half a write lands, none after it. */
+   file. At the event that is armed either a signal is raised (half a write lands before SIGKILL),
+   or the disk is full: half a write lands, none after it. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,30 +15,32 @@
 #include <unistd.h>
 
 static char place[256];
-static long left = -1, seen = 0;
-static int number, full;
+static long left = -1;
+static int number, full, record = -1;
 
-/* Arm the event `after` events from now; a signal of 0 fills the disk. */
+/* Arm the event at a file whose path holds `text` after `after` others; signal 0 fills the disk. */
 void faulty_disk_arm(const char *text, long after, int signal_number) {
     strncpy(place, text, sizeof place - 1);
     left = after;
     number = signal_number;
-    seen = full = 0;
 }
 
-/* Say how many events there were since. */
-long faulty_disk_seen(void) { return seen; }
+/* Write the path of every event into a file, a line each. */
+void faulty_disk_record(const char *path) {
+    record = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+}
+
+static int watches(void) { return left >= 0 || record >= 0; }
 
 static int due(const char *path) {
-    if (left < 0 || !strstr(path, place)) return 0;
-    seen++;
-    return left-- == 0;
+    if (record >= 0) dprintf(record, "%s\n", path);
+    return left >= 0 && strstr(path, place) && left-- == 0;
 }
 
 static int fd_is_due(int fd) {
     char link[64], path[4096];
     struct stat status;
-    if (left < 0 || fd < 3 || fstat(fd, &status) || !S_ISREG(status.st_mode)) return 0;
+    if (!watches() || fd < 3 || fd == record || fstat(fd, &status) || !S_ISREG(status.st_mode)) return 0;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t length = readlink(link, path, sizeof path - 1);
     if (length < 0) return 0;

@@ -22,12 +22,11 @@ import routelmt_cli
 HERE = Path(__file__).parent
 DISK_FULL = 0
 _PRELOADED = "faulty_disk lightgbm sentencepiece routelmt_cli.cli.main routelmt_cli.run.pipeline"
-_NEVER = 1 << 60
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens at the write number ``after`` to a file whose path holds ``place``.
+    """What happens at a write to a file whose path holds ``place``, ``after`` so many others.
 
     ``signal`` is a signal's number, or ``DISK_FULL``.
     """
@@ -74,19 +73,19 @@ class Launcher:
         with _environment(**environment):
             forkserver.ensure_running()
 
-    def start(self, arguments, *, folder, environment, errors, fault=None, counted=None):
+    def start(self, arguments, *, folder, environment, errors, fault=None, record=None):
         """Start a command; a ``multiprocessing.Process`` comes back.
 
-        What it prints on stderr is added to the file ``errors``; where a file ``counted`` is named,
-        it takes the number of events at the fault's place.
+        What it prints on stderr is added to the file ``errors``; a file ``record`` takes the path
+        of every write, sync, truncation, rename and removal, a line each.
         """
-        given = ([*map(str, arguments)], folder, environment, errors, fault, counted)
+        given = ([*map(str, arguments)], folder, environment, errors, fault, record)
         process = self._context.Process(target=_run, args=given)
         process.start()
         return process
 
 
-def _run(arguments, folder, environment, errors, fault, counted):
+def _run(arguments, folder, environment, errors, fault, record):
     with errors.open("ab") as file:
         os.dup2(file.fileno(), 2)
     null = os.open(os.devnull, os.O_WRONLY)
@@ -99,18 +98,9 @@ def _run(arguments, folder, environment, errors, fault, counted):
 
     from routelmt_cli.cli import main
 
-    disk = ctypes.CDLL(None)
+    if record is not None:
+        ctypes.CDLL(None).faulty_disk_record(bytes(record))
     if fault is not None:
-        disk.faulty_disk_arm(fault.place.encode(), ctypes.c_long(fault.after), fault.signal)
-    try:
-        main.run()
-    finally:
-        if counted is not None:
-            seen = disk.faulty_disk_seen()
-            disk.faulty_disk_arm(b"", ctypes.c_long(-1), 0)
-            counted.write_text(str(seen))
-
-
-def count_events(place):
-    """Return a fault that never comes, so that events at a place are counted."""
-    return Fault(place, _NEVER, DISK_FULL)
+        after = ctypes.c_long(fault.after)
+        ctypes.CDLL(None).faulty_disk_arm(fault.place.encode(), after, fault.signal)
+    main.run()

@@ -5,9 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import os
+import signal
 import sqlite3
 import time
 
+from faulty_disk import DISK_FULL
+
+from routelmt_cli.errors import ExitCode
 from routelmt_cli.run.journal import Journal
 
 DONE = 0
@@ -38,8 +42,8 @@ class KilledRun:
 
     # -- processes ----------------------------------------------------------------------------
 
-    def start(self, fault=None, counted=None):
-        """Start the command."""
+    def start(self, fault=None, record=None):
+        """Start the command; see ``Launcher.start``."""
         self.errors.unlink(missing_ok=True)
         return self.launcher.start(
             self.command,
@@ -47,7 +51,7 @@ class KilledRun:
             environment=self.environment,
             errors=self.errors,
             fault=fault,
-            counted=counted,
+            record=record,
         )
 
     def end(self, process):
@@ -76,9 +80,9 @@ class KilledRun:
             os.kill(process.pid, number)
         return self.end(process)
 
-    def finish(self):
+    def finish(self, record=None):
         """Run the command to its end."""
-        code = self.end(self.start())
+        code = self.end(self.start(record=record))
         assert (code, self.said()) == (DONE, [])
 
     # -- what the run folder holds, read by nothing of routelmt's -----------------------------
@@ -105,7 +109,7 @@ class KilledRun:
             return "done"
         if self.output.exists():
             return "reporting"
-        if self.query("SELECT 1 FROM meta WHERE key = 'outputs'"):
+        if self.query("SELECT 1 FROM meta WHERE key = 'outputs' AND value <> '[]'"):
             return "renaming"
         if self.output.with_name(f".{self.output.name}.writing").exists():
             return "writing"
@@ -142,6 +146,21 @@ class KilledRun:
     def state(self):
         """What a run comes to, to be compared with another's."""
         return self.output.read_bytes(), self.spend(), self.rows()
+
+    def check_process(self, code, number):
+        """Check how a process ended that met a signal, or a full disk; or that it was too late."""
+        lines = self.said()
+        if code == DONE:
+            assert lines == []
+        elif number == signal.SIGKILL:
+            assert (code, lines) == (-number, [])
+        elif number == DISK_FULL:
+            assert code == ExitCode.MID_RUN
+            assert len(lines) == 2 and self.output.name in lines[0], lines
+            assert [line.partition(":")[0] for line in lines] == ["error", "hint"]
+        else:
+            assert code == 128 + number
+            assert len(lines) == 1 and lines[0].startswith("stopped; "), lines
 
     def check_end(self, expected, sources):
         """Check that a finished run is what an undisturbed one is, and left nothing behind."""

@@ -17,7 +17,7 @@ from routelmt_cli.cli.printable import printable
 from routelmt_cli.cli.runs import runs
 from routelmt_cli.cli.translate import translate
 from routelmt_cli.errors import ExitCode, RoutelmtError
-from routelmt_cli.run.streams import discard
+from routelmt_cli.run.streams import discard, fill_closed, flush_stdout
 from routelmt_cli.translators.openmp import share_the_processor
 
 app = typer.Typer(
@@ -78,6 +78,10 @@ def _end(code: ExitCode, message: str, hint: str | None = None) -> NoReturn:
         lines.append(f"hint: {hint}")
     for line in lines:
         print(printable(line), file=sys.stderr)  # noqa: T201
+    try:
+        flush_stdout()
+    except OSError:
+        discard(sys.stdout)  # or it would fail again, with another exit code, when Python ends
     sys.exit(int(code))
 
 
@@ -105,11 +109,12 @@ def _invoke() -> int:
 
 def run() -> NoReturn:
     """Run the command line and exit with the documented code."""
+    fill_closed()
     share_the_processor()
     signal.signal(signal.SIGTERM, _terminate)
     try:
         code = _invoke()
-        sys.stdout.flush()  # here, where a closed pipe is still an error like others
+        flush_stdout()  # here, where a closed pipe is still an error like others
     except _COMMAND_LINE_ERRORS as error:
         _end(ExitCode.USAGE, *_wrong_command_line(error))
     except RoutelmtError as error:

@@ -19,8 +19,6 @@ from routelmt_cli.errors import MidRunError, UsageError
 from routelmt_cli.run.whole_file import ROOM
 
 JOURNAL_VERSION = 2
-_SIDECARS = ("-wal", "-shm")
-_ENDS = ("", *_SIDECARS)
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE hypotheses (
@@ -191,18 +189,26 @@ def begin_journal(path: Path, facts: Mapping[str, Any]) -> None:
         Where the disk refuses.
     """
     fresh = path.with_name(f"{path.name}.new")
-    for end in _ENDS:
-        fresh.with_name(fresh.name + end).unlink(missing_ok=True)
+    for old in (fresh, *_sidecars(fresh)):
+        old.unlink(missing_ok=True)
     with JournalFile(fresh) as journal:
         journal.set_meta(facts)
-    # A journal that could be read has none any more. One that is damaged may; the new one must
-    # not be taken for theirs.
-    for end in _SIDECARS:
-        path.with_name(path.name + end).unlink(missing_ok=True)
+    if any(log.exists() for log in _sidecars(fresh)):
+        # SQLite keeps what it could not take into the file; only a full disk hinders it.
+        raise MidRunError(f"{fresh}: cannot write the journal: the disk is full", hint=ROOM)
+    # A journal that could be read has no log any more. A damaged one may, and the new journal must
+    # not be read with it.
+    for old in _sidecars(path):
+        old.unlink(missing_ok=True)
     fresh.replace(path)
+
+
+def _sidecars(path: Path) -> tuple[Path, Path]:
+    """Name what SQLite keeps beside an open file: its log, and the log's index."""
+    return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
 
 
 def _read_only_uri(path: Path) -> str:
     # Without a log beside it the file is all there is, and nothing need be written to read it.
-    whole = not path.with_name(path.name + _SIDECARS[0]).exists()
+    whole = not _sidecars(path)[0].exists()
     return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if whole else ''}"

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from routelmt_cli.corpus.naming import default_output
-from routelmt_cli.errors import UsageError
+from routelmt_cli.errors import MidRunError, UsageError
 from routelmt_cli.run.continuing import OUTPUT_RECORDS, OutputRecord
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.options import TranslateOptions
 from routelmt_cli.run.streams import discard
-from routelmt_cli.run.whole_file import write_whole
+from routelmt_cli.run.whole_file import ROOM, write_whole
 from routelmt_cli.translators.checksum import file_sha256
 
 
@@ -33,6 +33,8 @@ def output_path(options: TranslateOptions, target_language: str) -> Path | None:
     """
     source = options.corpus.path
     if options.to_stdout or (options.output is None and source is None):
+        if sys.stdout is None:
+            raise UsageError("-: standard output is closed", hint="name a file with -o")
         return None
     if options.output is not None:
         path = options.output
@@ -108,9 +110,20 @@ def write_file(path: Path, journal: Journal, write: Callable[[BinaryIO], None]) 
 
 
 def write_stdout(write: Callable[[BinaryIO], None]) -> None:
-    """Write the output to standard output; that the reader closes it early is its own affair."""
+    """Write the output to standard output; that the reader closes it early is its own affair.
+
+    Raises
+    ------
+    MidRunError
+        Where it cannot be written.
+    """
     try:
         write(sys.stdout.buffer)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         discard(sys.stdout)
+    except OSError as error:
+        discard(sys.stdout)  # what is still held back would fail again when Python ends
+        raise MidRunError(
+            f"standard output: cannot be written: {error.strerror or error}", hint=ROOM
+        ) from error

@@ -1,0 +1,74 @@
+"""Trials: a run is killed at random, started again until it is done, and compared with one that was
+left alone. Nothing may be lost, paid twice, or different."""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+
+from faulty_disk import DISK_FULL, Fault
+
+# Every file that a run writes. A place is picked first and a write there second, so that the short
+# stages get as many faults as the long ones.
+PLACES = (
+    "/lock",
+    "sources.arrow",
+    "run.json.writing",
+    "journal.sqlite",
+    "plan.parquet.writing",
+    "out.tsv.writing",
+    "report.json.writing",
+)
+STAGES = ("reading", "drafting", "planning", "retranslating", "writing", "renaming", "reporting")
+CAUSES = {
+    signal.SIGKILL: "SIGKILL",
+    signal.SIGTERM: "SIGTERM",
+    signal.SIGINT: "SIGINT",
+    DISK_FULL: "disk full",
+}
+MOST_FAULTS = 3
+
+
+class Trials:
+    """Trials of one kind of run.
+
+    ``make_run`` makes a ``KilledRun`` in a folder of the given name; ``sources`` are those of its
+    corpus. ``causes`` counts what ended processes, ``stages`` where in the run they were then.
+    """
+
+    def __init__(self, make_run, sources):
+        self._make_run, self._sources = make_run, sources
+        self.causes, self.stages = Counter(), Counter()
+        run = make_run("undisturbed")
+        record = run.output.parent.with_name("undisturbed.writes")
+        run.finish(record)
+        self.expected = run.state()
+        run.check_end(self.expected, sources)
+        lines = record.read_text("utf-8").splitlines()
+        self.writes = {place: sum(place in line for line in lines) for place in PLACES}
+
+    def random_fault(self, luck):
+        """Pick a place, a write there, and what happens then."""
+        place = luck.choice(PLACES)
+        return Fault(place, luck.randrange(self.writes[place]), luck.choice(list(CAUSES)))
+
+    def meet(self, run, fault):
+        """Let a run meet a fault, look at what it left, and count it where it was in time."""
+        before = set(run.rows())
+        code = run.meet(fault)
+        run.check_process(code, fault.signal)
+        run.check_ledger()
+        assert before <= set(run.rows())  # what was bought stays, as it was bought
+        if code:
+            self.causes[CAUSES[fault.signal]] += 1
+            self.stages[run.stage()] += 1
+        return code
+
+    def try_once(self, name, luck):
+        """Run into a few random faults, then to the end."""
+        run = self._make_run(name)
+        for _ in range(luck.randint(1, MOST_FAULTS)):
+            self.meet(run, self.random_fault(luck))
+        run.finish()
+        run.check_end(self.expected, self._sources)
+        return run
