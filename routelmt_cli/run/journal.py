@@ -8,7 +8,6 @@ item has at most one hypothesis in a tier.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -17,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from routelmt_cli.run.audit import find_problems
-from routelmt_cli.run.hypotheses import COLUMNS, Hypothesis, from_row, to_row
-from routelmt_cli.run.journal_file import JournalFile
+from routelmt_cli.run.hypotheses import COLUMNS, Hypothesis, from_row, is_whole, to_row
+from routelmt_cli.run.journal_file import SQLITE_ERRORS, JournalFile
 from routelmt_cli.run.wave import Wave
 
 _MARKS = ", ".join("?" for _ in f"tier, {COLUMNS}".split(", "))
@@ -211,22 +210,25 @@ class Journal(JournalFile):
 
     def hypotheses(self, tier: str, items: Sequence[int]) -> list[Hypothesis]:
         """Return the hypotheses of the given items, in their order, of those that have one."""
-        rows = self._select(COLUMNS, tier, items)
-        found = {row[0]: row for row in rows}
+        found = {row[0]: row for row in self._select(COLUMNS, tier, items)}
         return [from_row(found[item]) for item in items if item in found]
 
     def texts(self, tier: str, items: Sequence[int]) -> dict[int, str]:
         """Return the texts of the given items, of those that have one."""
-        return {row[0]: row[1] for row in self._select("item, text", tier, items)}
+        return {row[0]: row[1] for row in self._select("item, text, text_crc", tier, items)}
 
     def _select(self, columns: str, tier: str, items: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+        """Yield rows whose columns begin with ``item, text`` and end with ``text_crc``."""
         for start in range(0, len(items), _ITEMS_PER_QUERY):
             part = items[start : start + _ITEMS_PER_QUERY]
             marks = ", ".join("?" * len(part))
-            yield from self._rows(
+            for row in self._rows(
                 f"SELECT {columns} FROM hypotheses WHERE tier = ? AND item IN ({marks})",
                 (tier, *part),
-            )
+            ):
+                if not is_whole(row[1], row[-1]):
+                    raise self._damaged(f"the {tier} hypothesis of item {row[0]} has changed")
+                yield row
 
     def count(self, tier: str) -> int:
         """Count the hypotheses of a tier, failures included."""
@@ -250,7 +252,7 @@ class Journal(JournalFile):
         """
         try:
             problems = find_problems(self._db)
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             problems = [str(error)]
         if problems:
             raise self._damaged(problems[0])

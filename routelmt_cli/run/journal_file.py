@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from routelmt_cli.errors import MidRunError, UsageError
 from routelmt_cli.run.whole_file import ROOM
 
-JOURNAL_VERSION = 2
+JOURNAL_VERSION = 3
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE hypotheses (
@@ -34,6 +34,7 @@ CREATE TABLE hypotheses (
     token_entropies BLOB,
     token_margins BLOB,
     state BLOB,
+    text_crc INTEGER,
     PRIMARY KEY (tier, item)
 ) WITHOUT ROWID;
 CREATE TABLE reservations (
@@ -58,13 +59,19 @@ CREATE TABLE totals (
 ) WITHOUT ROWID;
 """
 # What each older version lacks; its rows stay as they are, with NULL in what they never had.
+_CHECKSUM = "ALTER TABLE hypotheses ADD COLUMN text_crc INTEGER"
 _MIGRATIONS = {
-    1: """
+    1: f"""
 ALTER TABLE hypotheses ADD COLUMN token_entropies BLOB;
 ALTER TABLE hypotheses ADD COLUMN token_margins BLOB;
 ALTER TABLE hypotheses ADD COLUMN state BLOB;
-"""
+{_CHECKSUM}
+""",
+    2: _CHECKSUM,
 }
+
+# SQLite's own messages quote what is damaged, and Python wants them to be UTF-8.
+SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 
 _Self = TypeVar("_Self", bound="JournalFile")
 
@@ -90,6 +97,7 @@ class JournalFile:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
+        is_new = not path.exists()
         try:
             self._db = sqlite3.connect(
                 _read_only_uri(path) if read_only else path, isolation_level=None, uri=read_only
@@ -98,14 +106,16 @@ class JournalFile:
             if not read_only:
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.execute("PRAGMA synchronous = FULL")
-            self._open_schema(read_only)
+            self._open_schema(is_new=is_new, read_only=read_only)
         except sqlite3.OperationalError as error:  # a damaged file is none
             raise self._disk_trouble("open", error) from error
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             raise self._damaged(str(error)) from error
 
-    def _open_schema(self, read_only: bool) -> None:
+    def _open_schema(self, *, is_new: bool, read_only: bool) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0 and not is_new:
+            raise self._damaged("it is empty")  # what was bought is not paid again unasked
         if version > JOURNAL_VERSION:
             raise UsageError(
                 f"{self.path}: journal version {version}, this routelmt writes {JOURNAL_VERSION}",
@@ -147,13 +157,14 @@ class JournalFile:
     def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         try:
             yield from self._db.execute(sql, parameters)
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             raise self._damaged(str(error)) from error
 
     def _value(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         return int(next(self._rows(sql, parameters))[0])
 
     def _damaged(self, problem: str) -> UsageError:
+        problem = " ".join(problem.split())
         return UsageError(
             f"{self.path}: damaged journal: {problem}",
             hint="restore it from a copy, or begin anew with --restart",

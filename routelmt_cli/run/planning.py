@@ -151,7 +151,7 @@ def save_plan(plan: RunPlan, path: Path) -> None:
         }
     ).replace_schema_metadata({_FACTS: json.dumps(facts).encode()})
     with write_whole(path) as file:
-        pq.write_table(table, file)
+        pq.write_table(table, file, write_page_checksum=True)
 
 
 def load_plan(path: Path, budget_nanousd: int) -> RunPlan | None:
@@ -166,7 +166,7 @@ def load_plan(path: Path, budget_nanousd: int) -> RunPlan | None:
     if not path.exists():
         return None
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, page_checksum_verification=True)
         facts = json.loads(table.schema.metadata[_FACTS])
         columns = {name: table.column(name).to_numpy() for name in table.column_names}
         known_budget = facts["budget_nanousd"]
