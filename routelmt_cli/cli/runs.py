@@ -20,7 +20,7 @@ def list_runs(
     folder: Folder = Path(),
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
 ) -> None:
-    """List the run folders in a folder: output, input, state, spend, size, age."""
+    """List run folders with output, input, state, spend, size, age."""
     from routelmt_cli.cli import runs_view
     from routelmt_cli.run import inventory
 
@@ -40,13 +40,12 @@ def clean(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> int:
-    """Remove the run folders of finished runs, after saying which and asking; outputs stay.
+    """Remove run folders of finished runs, after asking; outputs stay.
 
-    What they hold is needed to raise a budget, or to run the same command again for nothing. One
-    that a process works on is never removed.
+    What a folder holds is needed to raise a budget, or to run the same command again for nothing.
+    A folder that a process works in is never removed.
     """
     from routelmt_cli.cli import runs_view
-    from routelmt_cli.errors import UsageError
     from routelmt_cli.run.inventory import RunSummary, State, list_runs, remove_runs
 
     states = {State.FINISHED} | ({State.IN_PROGRESS, State.DAMAGED} if unfinished else set())
@@ -58,13 +57,8 @@ def clean(
     runs_view.show(found, folder, to_stderr=True)
     if not found:
         return ExitCode.DONE
-    if not yes:
-        try:
-            wanted = typer.confirm(f"remove {runs_view.folders(found)}?", err=True)
-        except typer.Abort as error:
-            raise UsageError("nothing is removed without a yes", hint="add --yes") from error
-        if not wanted:
-            return ExitCode.DONE
+    if not yes and not runs_view.confirm(f"remove {runs_view.folders(found)}?"):
+        return ExitCode.DONE
     for summary, reason in remove_runs(found, allowed):
         if reason is not None:
             runs_view.note(f"kept {summary.folder}: {reason}")

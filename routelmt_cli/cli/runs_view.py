@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +15,7 @@ from rich.text import Text
 from routelmt_cli.budget.money import format_usd
 from routelmt_cli.cli.console import plain_table
 from routelmt_cli.cli.printable import printable
+from routelmt_cli.errors import UsageError
 from routelmt_cli.run.inventory import RunSummary, State
 
 _BYTES = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3), ("B", 1))
@@ -43,6 +45,22 @@ def show(summaries: Sequence[RunSummary], folder: Path, *, to_stderr: bool = Fal
 def note(text: str) -> None:
     """Say one line beside the answer."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(Text(printable(text)))
+
+
+def confirm(question: str) -> bool:
+    """Ask on stderr, read the answer from standard input.
+
+    Raises
+    ------
+    UsageError
+        Where there is no answer.
+    """
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
+    answer = sys.stdin.readline() if sys.stdin is not None else ""
+    if not answer:
+        print(file=sys.stderr)  # noqa: T201
+        raise UsageError("nothing is removed without a yes", hint="add --yes")
+    return answer.strip().lower() in ("y", "yes")
 
 
 def folders(summaries: Sequence[RunSummary]) -> str:
