@@ -1,13 +1,15 @@
 """Kill runs at random writes, fill their disk, and start them again: nothing lost, nothing twice.
 
-A trial is a new run that meets one to three faults, picked at random: first a file of the run (so
-that every stage gets its share), then a write, sync, truncation, rename or removal there, then
-SIGKILL (half a write lands), SIGTERM, SIGINT, or a disk that is full from then on. After every
-fault the journal is audited, the budget is checked, and what was bought must still be there. Then
-the same command runs to its end, and output, spend and hypotheses must be those of a run that was
-left alone. The stand-in pair takes turns between decoding batched and in static groups; the demo
-pair (SmolLM2-135M and Gemma 3 270M, eight segments) decodes in static groups. ``--every-write``
-also fills the disk at every single write of a small run, in turn.
+A trial is a new run that meets one to three faults. A quarter of them are signals at random
+moments. The others come at random writes: a file of the run is picked first, so that every stage
+gets its share, then a write, sync, truncation, rename or removal there, then SIGKILL (half a write
+lands), SIGTERM, SIGINT, or a disk that is full from then on. After every fault the journal is
+audited, the budget is checked, and what was bought must still be there. Then the same command runs
+to its end, and output, spend and hypotheses must be those of a run that was left alone.
+
+The stand-in pair takes turns between decoding batched and in static groups; the demo pair
+(SmolLM2-135M and Gemma 3 270M, seven segments and a blank one) decodes in static groups.
+``--every-write`` also fills the disk at every single write of a small run, in turn.
 
 The line says how many processes each fault ended, and in which stage. The first thing that does
 not hold ends the benchmark with a traceback. It needs a C compiler and, for the demo pair, the

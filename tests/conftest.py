@@ -18,6 +18,7 @@ import routelmt_cli
 from routelmt_cli.cli import main as command
 
 TIMEOUT_SECONDS = 60
+_HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 
 
 @pytest.fixture(name="little_training")
@@ -86,12 +87,14 @@ class Shell:
             patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), "utf-8"))
             patch.setattr(sys, "stdout", out)
             patch.setattr(sys, "stderr", err)
-            before = signal.getsignal(signal.SIGTERM)
+            patch.setattr(sys, "unraisablehook", sys.unraisablehook)
+            before = {number: signal.getsignal(number) for number in _HANDLED}
             try:
                 with pytest.raises(SystemExit) as ended:
                     command.run()
             finally:
-                signal.signal(signal.SIGTERM, before)
+                for number, handler in before.items():
+                    signal.signal(number, handler)
         texts = []
         for stream in (out, err):
             stream.flush()

@@ -4,6 +4,7 @@ left alone. Nothing may be lost, paid twice, or different."""
 from __future__ import annotations
 
 import signal
+import time
 from collections import Counter
 
 from faulty_disk import DISK_FULL, Fault
@@ -20,13 +21,10 @@ PLACES = (
     "report.json.writing",
 )
 STAGES = ("reading", "drafting", "planning", "retranslating", "writing", "renaming", "reporting")
-CAUSES = {
-    signal.SIGKILL: "SIGKILL",
-    signal.SIGTERM: "SIGTERM",
-    signal.SIGINT: "SIGINT",
-    DISK_FULL: "disk full",
-}
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+CAUSES = {**{number: number.name for number in SIGNALS}, DISK_FULL: "disk full"}
 MOST_FAULTS = 3
+SHARE_OF_MOMENTS = 0.25
 
 
 class Trials:
@@ -41,7 +39,9 @@ class Trials:
         self.causes, self.stages = Counter(), Counter()
         run = make_run("undisturbed")
         record = run.output.parent.with_name("undisturbed.writes")
+        begun = time.monotonic()
         run.finish(record)
+        self.seconds = time.monotonic() - begun
         self.expected = run.state()
         run.check_end(self.expected, sources)
         lines = record.read_text("utf-8").splitlines()
@@ -53,14 +53,24 @@ class Trials:
         return Fault(place, luck.randrange(self.writes[place]), luck.choice(list(CAUSES)))
 
     def meet(self, run, fault):
-        """Let a run meet a fault, look at what it left, and count it where it was in time."""
+        """Let a run meet a fault; return the exit code."""
+        return self._look(run, fault.signal, lambda: run.meet(fault))
+
+    def interrupt(self, run, luck):
+        """Send a run a signal at a random moment; return the exit code."""
+        number = luck.choice(SIGNALS)
+        moment = luck.uniform(0, self.seconds)
+        return self._look(run, number, lambda: run.signal_after(moment, number))
+
+    def _look(self, run, cause, process):
+        """Look at what a process left, and count what ended it where that was in time."""
         before = set(run.rows())
-        code = run.meet(fault)
-        run.check_process(code, fault.signal)
+        code = process()
+        run.check_process(code, cause)
         run.check_ledger()
         assert before <= set(run.rows())  # what was bought stays, as it was bought
         if code:
-            self.causes[CAUSES[fault.signal]] += 1
+            self.causes[CAUSES[cause]] += 1
             self.stages[run.stage()] += 1
         return code
 
@@ -68,7 +78,10 @@ class Trials:
         """Run into a few random faults, then to the end."""
         run = self._make_run(name)
         for _ in range(luck.randint(1, MOST_FAULTS)):
-            self.meet(run, self.random_fault(luck))
+            if luck.random() < SHARE_OF_MOMENTS:
+                self.interrupt(run, luck)
+            else:
+                self.meet(run, self.random_fault(luck))
         run.finish()
         run.check_end(self.expected, self._sources)
         return run

@@ -71,14 +71,23 @@ class KilledRun:
         """Run the command into a fault; return the exit code."""
         return self.end(self.start(fault))
 
-    def signal_when(self, due, number):
-        """Send a signal as soon as ``due()`` says so; return the exit code."""
-        process = self.start()
-        while process.is_alive() and not due():
+    def signal_after(self, seconds, number):
+        """Send a signal so long after the process holds the run folder; return the exit code.
+
+        Before that, nothing happens.
+        """
+        process, begun = self.start(), None
+        while process.is_alive() and (begun is None or time.monotonic() - begun < seconds):
+            if begun is None and self._holder() == str(process.pid):
+                begun = time.monotonic()
             time.sleep(0.0005)
         if process.is_alive():
             os.kill(process.pid, number)
         return self.end(process)
+
+    def _holder(self):
+        lock = self.folder / "lock"
+        return lock.read_text("ascii").strip() if lock.exists() else None
 
     def finish(self, record=None):
         """Run the command to its end."""

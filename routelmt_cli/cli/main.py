@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 import routelmt_cli
+from routelmt_cli.cli import interruption
 from routelmt_cli.cli.calibrate import calibrate
 from routelmt_cli.cli.evaluate import evaluate
 from routelmt_cli.cli.models import models
@@ -64,15 +63,8 @@ _COMMAND_LINE_ERRORS: tuple[type[Exception], ...] = tuple(
 )
 
 
-class _Terminated(BaseException):
-    """SIGTERM arrived."""
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    raise _Terminated
-
-
 def _end(code: ExitCode, message: str, hint: str | None = None) -> NoReturn:
+    interruption.ignore()
     lines = [f"error: {message}"] if code not in _INTERRUPTIONS else [message]
     if hint:
         lines.append(f"hint: {hint}")
@@ -111,10 +103,11 @@ def run() -> NoReturn:
     """Run the command line and exit with the documented code."""
     fill_closed()
     share_the_processor()
-    signal.signal(signal.SIGTERM, _terminate)
+    interruption.listen()
     try:
         code = _invoke()
         flush_stdout()  # here, where a closed pipe is still an error like others
+        interruption.ignore()
     except _COMMAND_LINE_ERRORS as error:
         _end(ExitCode.USAGE, *_wrong_command_line(error))
     except RoutelmtError as error:
@@ -129,6 +122,6 @@ def run() -> NoReturn:
         _end(ExitCode.MID_RUN, f"{place}{error.strerror or error}", _AGAIN)
     except KeyboardInterrupt:
         _end(ExitCode.INTERRUPTED, f"stopped; {_AGAIN}")
-    except _Terminated:
+    except interruption.Terminated:
         _end(ExitCode.TERMINATED, f"stopped; {_AGAIN}")
     sys.exit(int(code))

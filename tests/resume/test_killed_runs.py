@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -61,30 +60,6 @@ def test_one_run_killed_in_every_stage(trials, make_run, sources, mode):
     assert set(bench.stages) == set(STAGES)
     run.finish()
     run.check_end(bench.expected, sources)
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_killed_at_random_moments(make_run, sources, number):
-    undisturbed = make_run("undisturbed")
-    undisturbed.finish()
-    luck, killed = random.Random(int(number)), 0
-    for trial in range(5):
-        run = make_run(f"moment-{trial}")
-        begun, moment = [], luck.uniform(0, 0.06)
-
-        def due(run=run, begun=begun, moment=moment):
-            # Before there is a folder, nothing happens.
-            if not begun and run.folder.exists():
-                begun.append(time.monotonic())
-            return begun and time.monotonic() - begun[0] >= moment
-
-        code = run.signal_when(due, number)
-        run.check_process(code, number)
-        run.check_ledger()
-        killed += code != DONE
-        run.finish()
-        run.check_end(undisturbed.state(), sources)
-    assert killed >= 2
 
 
 def test_a_kill_after_the_last_rename_costs_nothing(trials, make_run, sources):
