@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -95,6 +96,7 @@ def _run(arguments, folder, environment, errors, fault, record):
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = ["routelmt", *arguments]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background
 
     from routelmt_cli.cli import main
 
