@@ -31,6 +31,7 @@ from routelmt_cli.run.whole_file import write_whole
 _FACTS = b"routelmt"
 _RISK, _DRIFT, _LIMIT = "regression_risk", "drift", "guard"
 _SHOWN_FEATURES = 3
+_ROWS_AT_ONCE = 1 << 16  # what Parquet's dictionaries of a group hold is several times its columns
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def save_plan(plan: RunPlan, path: Path) -> None:
         }
     ).replace_schema_metadata({_FACTS: json.dumps(facts).encode()})
     with write_whole(path) as file:
-        pq.write_table(table, file, write_page_checksum=True)
+        pq.write_table(table, file, row_group_size=_ROWS_AT_ONCE, write_page_checksum=True)
 
 
 def load_plan(path: Path, budget_nanousd: int) -> RunPlan | None:
