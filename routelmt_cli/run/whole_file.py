@@ -18,7 +18,7 @@ from routelmt_cli.errors import MidRunError
 WRITING = ".writing"
 """How the name of a file ends that is being written."""
 
-ROOM = "make room or mend the disk, then run the same command again: nothing is paid twice"
+ROOM = "make room or make it writable, then run the same command again: nothing is paid twice"
 
 
 @contextmanager

@@ -14,7 +14,9 @@ import pytest
 from crash_trials import STAGES, Trials
 from faulty_disk import DISK_FULL, Fault
 from killed_run import DONE
+from made_up import write_card
 
+from routelmt_cli.errors import ExitCode
 from routelmt_cli.run import output
 
 MODES = pytest.mark.parametrize("mode", [(), ("--deterministic",)], ids=["batched", "groups"])
@@ -116,6 +118,24 @@ def test_a_full_disk_in_a_restart_forgets_nothing(faults, make_run, after):
     restarted.check_process(code, DISK_FULL)
     assert code != DONE
     assert run.state() == expected
+
+
+def test_killed_while_what_failed_is_tried_again(faults, make_run, stand_ins, tmp_path):
+    """Whenever it is finished it tries again, fails again, and is charged within the budget."""
+    card = write_card(tmp_path / "fails.toml", "large", fail_on="engine")
+    run = make_run("failing", "--large", card, "--force-router", budget=10_000_000)
+    assert run.end(run.start()) == ExitCode.PARTIAL
+    failed = "SELECT count(*) FROM hypotheses WHERE failure IS NOT NULL"
+    ((before,),), spent = run.query(failed), run.spend()
+    assert before
+    for after in (1, 3, 5, 9, 14, 20):
+        assert run.meet(Fault("journal.sqlite-wal", after, signal.SIGKILL)) == -signal.SIGKILL
+        run.check_ledger()
+        assert spent <= run.spend()
+        spent = run.spend()
+        assert run.end(run.start()) == ExitCode.PARTIAL
+    assert run.query(failed) == [(before,)]
+    assert run.query("SELECT sum(outstanding_nanousd) FROM totals") == [(0,)]
 
 
 class PowerCut(BaseException):
