@@ -22,7 +22,16 @@ import routelmt_cli
 
 HERE = Path(__file__).parent
 DISK_FULL = 0
-_PRELOADED = "faulty_disk lightgbm sentencepiece routelmt_cli.cli.main routelmt_cli.run.pipeline"
+# What is missing is left out.
+_PRELOADED = (
+    "faulty_disk",
+    "lightgbm",
+    "sentencepiece",
+    "typer._adapters",
+    "routelmt_cli.cli.console",
+    "routelmt_cli.cli.main",
+    "routelmt_cli.run.pipeline",
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,7 @@ class Launcher:
 
     def __init__(self, folder):
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(_PRELOADED.split())
+        self._context.set_forkserver_preload([*_PRELOADED])
         paths = [str(HERE), str(Path(routelmt_cli.__file__).parents[1])]
         environment = {"PYTHONPATH": os.pathsep.join(paths)}
         self.has_faults = compiler() is not None
