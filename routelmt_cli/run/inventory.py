@@ -2,7 +2,7 @@
 
 In: a folder that holds run folders. Out: a summary of each. Always: looking changes nothing, also
 where a process is working; only a run whose lock is free is removed, and only in a state that the
-caller allows. Outputs are never touched.
+caller allows. Outputs are never touched, half-written ones apart.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from routelmt_cli.errors import RoutelmtError, UsageError
 from routelmt_cli.run.folder import SUFFIX, RunFiles, RunFolder, runs_in_cache
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.lock import find_holder
+from routelmt_cli.run.whole_file import temporary_of
 
 
 class State(str, Enum):
@@ -102,7 +103,7 @@ def summarise(path: Path, *, is_ours: bool = False) -> RunSummary:
         state = State.DAMAGED
     else:
         state = State.FINISHED if finished else State.IN_PROGRESS
-    output = path.with_name(path.name.removesuffix(SUFFIX))
+    output = _output(path)
     to_stdout = path.parent.absolute() == runs_in_cache().absolute()
     size, changed = _size_and_time(files)
     return RunSummary(
@@ -118,6 +119,10 @@ def summarise(path: Path, *, is_ours: bool = False) -> RunSummary:
         bytes=size,
         age_seconds=max(0, int(time.time() - changed)),
     )
+
+
+def _output(folder: Path) -> Path:
+    return folder.with_name(folder.name.removesuffix(SUFFIX))
 
 
 def _look(files: RunFiles) -> tuple[int, bool]:
@@ -168,6 +173,7 @@ def _remove(path: Path, allowed: Callable[[RunSummary], bool]) -> str | None:
         with RunFolder(path) as folder:
             if not allowed(summarise(path, is_ours=True)):
                 return "it was continued in the meantime"
+            temporary_of(_output(path), hidden=True).unlink(missing_ok=True)
             return None if folder.remove() else "it holds files that are not the run's"
     except UsageError as error:
         return error.message

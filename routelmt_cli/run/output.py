@@ -19,7 +19,7 @@ from routelmt_cli.run.continuing import OUTPUT_RECORDS, OutputRecord
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.options import TranslateOptions
 from routelmt_cli.run.streams import discard
-from routelmt_cli.run.whole_file import ROOM, write_whole
+from routelmt_cli.run.whole_file import ROOM, temporary_of, write_whole
 from routelmt_cli.translators.checksum import file_sha256
 
 
@@ -99,10 +99,10 @@ def write_file(path: Path, journal: Journal, write: Callable[[BinaryIO], None]) 
     MidRunError
         Where the disk refuses.
     """
+    temporary = temporary_of(path, hidden=True)
     with write_whole(path, hidden=True) as file:
         write(file)
         file.flush()
-        temporary = Path(file.name)
         record = {"bytes": temporary.stat().st_size, "sha256": file_sha256(temporary)}
         known = journal.meta(OUTPUT_RECORDS) or []
         if record not in known:

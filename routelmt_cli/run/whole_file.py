@@ -15,10 +15,20 @@ from typing import BinaryIO
 
 from routelmt_cli.errors import MidRunError
 
-WRITING = ".writing"
-"""How the name of a file ends that is being written."""
-
 ROOM = "make room or make it writable, then run the same command again: nothing is paid twice"
+
+
+def temporary_of(path: Path, *, hidden: bool = False) -> Path:
+    """Name the file in which another is written before it gets its name.
+
+    Parameters
+    ----------
+    path
+        The file.
+    hidden
+        Whether the temporary one's name begins with a dot, as it should among a user's files.
+    """
+    return path.with_name(f"{'.' if hidden else ''}{path.name}.writing")
 
 
 @contextmanager
@@ -27,17 +37,15 @@ def write_whole(path: Path, *, hidden: bool = False) -> Iterator[BinaryIO]:
 
     Parameters
     ----------
-    path
-        The file.
-    hidden
-        Whether the temporary file's name begins with a dot, as it should among a user's files.
+    path, hidden
+        As of ``temporary_of``.
 
     Raises
     ------
     MidRunError
         Where the disk refuses, naming the file.
     """
-    temporary = path.with_name(f"{'.' if hidden else ''}{path.name}{WRITING}")
+    temporary = temporary_of(path, hidden=hidden)
     try:
         try:
             with temporary.open("wb") as file:

@@ -173,10 +173,12 @@ def test_only_finished_runs_go_and_only_after_a_yes(shell, four, translate):
 
 
 def test_unfinished_ones_go_where_asked(shell, four):
+    (shell.folder / ".cut.tsv.writing").write_text("half an output")
     result = shell.run("runs", "clean", "--unfinished", "--yes")
     assert (result.code, result.stdout) == (0, b"")
     assert "cut.tsv" in result.stderr
     assert folders(shell) == []
+    assert not (shell.folder / ".cut.tsv.writing").exists()
     assert (shell.folder / "in.tsv").exists()
 
 

@@ -287,6 +287,25 @@ TestWholeRun = WholeRun.TestCase
 TestWholeRun.settings = settings(max_examples=30, stateful_step_count=10, deadline=None)
 
 
+def test_what_cannot_be_counted_is_refused_before_anything_is_paid(tmp_path):
+    cards = []
+    for tier in TIERS:
+        cards.append(tmp_path / f"{tier}.toml")
+        price = {"input": "0", "output": "1000000000", "prefix": "once", "cap": 1, "skill": 1}
+        cards[-1].write_text(CARD.format(name=tier, **price).replace("100000\n", "1000000\n"))
+    (tmp_path / "in.txt").write_text("".join(f"{'w ' * 300_000}{row}\n" for row in range(9)))
+    options = TranslateOptions(
+        corpus=CorpusOptions(tmp_path / "in.txt"),
+        pair=PairOptions("en", "de", *map(str, cards)),
+        budget_nanousd=10**18,
+        router=tmp_path / "router",
+        force_router=True,
+    )
+    with pytest.raises(UsageError, match=r"small.toml: at this price .* than can be counted"):
+        pipeline.translate(options)
+    assert not list(tmp_path.glob("*.routelmt"))
+
+
 @given(
     worst=st.lists(st.integers(0, 50), min_size=1, max_size=25),
     share=st.floats(0.1, 1.2),
