@@ -25,7 +25,7 @@ _SECONDS = (("days", 86400), ("h", 3600), ("min", 60), ("s", 1))
 def as_json(summaries: Sequence[RunSummary]) -> str:
     """Write summaries as a JSON array."""
     fields = [asdict(one) | {"folder": str(one.folder)} for one in summaries]
-    return json.dumps(fields, indent=1, ensure_ascii=False)
+    return json.dumps(fields, indent=1)
 
 
 def show(summaries: Sequence[RunSummary], folder: Path, *, to_stderr: bool = False) -> None:
