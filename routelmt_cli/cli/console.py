@@ -170,7 +170,7 @@ class Console:
 def plain_table(
     header: Sequence[str], numeric: Sequence[int], *, show_header: bool = True
 ) -> Table:
-    """Make a table without lines, the columns of given numbers aligned to the right."""
+    """Make a table without lines; ``numeric`` columns are aligned at their right."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=show_header)
     for index, name in enumerate(header):
         table.add_column(name, justify="right" if index in numeric else "left", no_wrap=True)

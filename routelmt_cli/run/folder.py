@@ -135,13 +135,18 @@ class RunFolder(RunFiles):
     Raises
     ------
     UsageError
-        Where it cannot be made, or another process holds it.
+        Where it is a link, cannot be made, or another process holds it.
     MidRunError
         Where the disk is full.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
+        if path.is_symlink():
+            raise UsageError(
+                f"{path}: the run folder is a symbolic link",
+                hint="remove the link, or choose another output with -o",
+            )
         self._is_new = not path.exists()
         try:
             self._lock = self._enter()

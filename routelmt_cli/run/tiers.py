@@ -114,7 +114,7 @@ def open_tier(
     except OverflowError as error:
         # The plan sums in 64 bits; refused here, before anything is paid.
         raise UsageError(
-            f"{card.card_path}: at this price {input_name} may cost more than can be counted",
+            f"{card.card_path}: at this price the corpus may cost more than can be counted",
             hint="check the price in the model card",
         ) from error
     return Tier(

@@ -48,7 +48,8 @@ def write_whole(path: Path, *, hidden: bool = False) -> Iterator[BinaryIO]:
     temporary = temporary_of(path, hidden=hidden)
     try:
         try:
-            with temporary.open("wb") as file:
+            temporary.unlink(missing_ok=True)  # left by a kill, or a link that someone laid there
+            with temporary.open("xb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
