@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := demo
 NTREX := NTREX-128
 
-.PHONY: demo test lint check format bench router clean
+.PHONY: demo test lint check format bench bench-safety router clean
 
 ## Install, then translate examples/es-en.tsv under a budget with real models.
 demo: $(VENV)/.installed
@@ -42,6 +42,10 @@ bench: $(VENV)/.installed
 	$(MAKE) build/de-en.router
 	$(BIN)/python benchmarks/routing.py --data $(DATA) --from de --to en --rows 1501-1997 \
 	  --budget 0.004 --router build/de-en.router
+
+## Kill runs, and fill their disk, at random writes; every stage, stand-in and demo models.
+bench-safety: $(VENV)/.installed
+	$(BIN)/python benchmarks/safety.py --kills 200 --real-kills 20 --every-write
 
 ## The shipped router, from the same segments: rows 1 to 1500 of NTREX-128.
 router: $(VENV)/.installed

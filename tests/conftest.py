@@ -7,70 +7,31 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pytest
-from made_up import write_card, write_tsv
+from made_up import write_tsv
+from stand_in_pair import little_training, make_stand_ins
 
 import routelmt_cli
 from routelmt_cli.cli import main as command
-from routelmt_cli.gain.calibration import CalibrationOptions
-from routelmt_cli.run import calibration_training
-from routelmt_cli.run.calibration import calibrate
-from routelmt_cli.run.options import CalibrateOptions, CorpusOptions, PairOptions
 
 TIMEOUT_SECONDS = 60
+_HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 
 
-@dataclass(frozen=True)
-class StandIns:
-    """The cards of a pair, and the router that was calibrated on them (en to de)."""
-
-    small: Path
-    large: Path
-    router: Path
-    corpus: Path
-
-    def options(self):
-        """Return the options that name the pair and its router."""
-        return ["--small", self.small, "--large", self.large, "--router", self.router]
-
-
-@contextmanager
+@pytest.fixture(name="little_training")
 def _little_training():
-    little = partial(CalibrationOptions, seeds=1, search_trials=0)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(calibration_training, "CalibrationOptions", little)
-        yield
-
-
-@pytest.fixture
-def little_training():
     """Let a ``calibrate`` in this process train as little as it can."""
-    with _little_training():
+    with little_training():
         yield
 
 
 @pytest.fixture(scope="session")
 def stand_ins(tmp_path_factory):
-    """Write two cards and a corpus, and calibrate a router on them as ``calibrate`` does."""
-    folder = tmp_path_factory.mktemp("stand-ins")
-    small = write_card(folder / "small.toml", "small")
-    large = write_card(folder / "large.toml", "large")
-    corpus = write_tsv(folder / "corpus.tsv")
-    router = folder / "en-de.router"
-    options = CalibrateOptions(
-        corpus=CorpusOptions(corpus),
-        pair=PairOptions("en", "de", str(small), str(large)),
-        output=router,
-        folds=3,
-    )
-    with _little_training():
-        calibrate(options)
-    return StandIns(small, large, router, corpus)
+    """Give a pair of stand-in models and their router."""
+    return make_stand_ins(tmp_path_factory.mktemp("stand-ins"))
 
 
 @dataclass(frozen=True)
@@ -126,12 +87,14 @@ class Shell:
             patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), "utf-8"))
             patch.setattr(sys, "stdout", out)
             patch.setattr(sys, "stderr", err)
-            before = signal.getsignal(signal.SIGTERM)
+            patch.setattr(sys, "unraisablehook", sys.unraisablehook)
+            before = {number: signal.getsignal(number) for number in _HANDLED}
             try:
                 with pytest.raises(SystemExit) as ended:
                     command.run()
             finally:
-                signal.signal(signal.SIGTERM, before)
+                for number, handler in before.items():
+                    signal.signal(number, handler)
         texts = []
         for stream in (out, err):
             stream.flush()
@@ -142,11 +105,10 @@ class Shell:
         """Start a command as a process with pipes."""
         return subprocess.Popen(
             [sys.executable, "-m", "routelmt_cli", *map(str, arguments)],
-            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=self.folder,
             env=self.environment,
-            **{"stdin": subprocess.DEVNULL, **options},
+            **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, **options},
         )
 
     def process(self, *arguments, stdin=None):

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 import routelmt_cli
+from routelmt_cli.cli import interruption
 from routelmt_cli.cli.calibrate import calibrate
 from routelmt_cli.cli.evaluate import evaluate
 from routelmt_cli.cli.models import models
 from routelmt_cli.cli.printable import printable
+from routelmt_cli.cli.runs import runs
 from routelmt_cli.cli.translate import translate
 from routelmt_cli.errors import ExitCode, RoutelmtError
-from routelmt_cli.run.streams import discard
+from routelmt_cli.run.streams import discard, fill_closed, flush_stdout
 from routelmt_cli.translators.openmp import share_the_processor
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app.command()(translate)
 app.command()(calibrate)
 app.command()(evaluate)
 app.add_typer(models, name="models")
+app.add_typer(runs, name="runs")
 
 
 def _version(wanted: bool) -> None:
@@ -62,20 +63,17 @@ _COMMAND_LINE_ERRORS: tuple[type[Exception], ...] = tuple(
 )
 
 
-class _Terminated(BaseException):
-    """SIGTERM arrived."""
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    raise _Terminated
-
-
 def _end(code: ExitCode, message: str, hint: str | None = None) -> NoReturn:
+    interruption.ignore()
     lines = [f"error: {message}"] if code not in _INTERRUPTIONS else [message]
     if hint:
         lines.append(f"hint: {hint}")
     for line in lines:
         print(printable(line), file=sys.stderr)  # noqa: T201
+    try:
+        flush_stdout()
+    except OSError:
+        discard(sys.stdout)  # or it would fail again, with another exit code, when Python ends
     sys.exit(int(code))
 
 
@@ -103,11 +101,13 @@ def _invoke() -> int:
 
 def run() -> NoReturn:
     """Run the command line and exit with the documented code."""
+    fill_closed()
     share_the_processor()
-    signal.signal(signal.SIGTERM, _terminate)
+    interruption.listen()
     try:
         code = _invoke()
-        sys.stdout.flush()  # here, where a closed pipe is still an error like others
+        flush_stdout()  # here, where a closed pipe is still an error like others
+        interruption.ignore()
     except _COMMAND_LINE_ERRORS as error:
         _end(ExitCode.USAGE, *_wrong_command_line(error))
     except RoutelmtError as error:
@@ -122,6 +122,6 @@ def run() -> NoReturn:
         _end(ExitCode.MID_RUN, f"{place}{error.strerror or error}", _AGAIN)
     except KeyboardInterrupt:
         _end(ExitCode.INTERRUPTED, f"stopped; {_AGAIN}")
-    except _Terminated:
+    except interruption.Terminated:
         _end(ExitCode.TERMINATED, f"stopped; {_AGAIN}")
     sys.exit(int(code))

@@ -48,6 +48,11 @@ class Choice:
         """Which items take their retranslation."""
         return np.equal(self.code, TAKEN)
 
+    @property
+    def failed(self) -> npt.NDArray[np.bool_]:
+        """Which items have not got what was asked for them, since a request failed."""
+        return np.equal(self.code, FAILED)
+
     def counts(self, repeats: npt.NDArray[np.int64]) -> dict[str, int]:
         """Count segments that did not get what was asked for them, by reason."""
         names = {FAILED: "failed", **{_GUARDED + i: name for i, name in enumerate(REASONS)}}

@@ -17,6 +17,7 @@ from routelmt_cli.errors import UsageError
 from routelmt_cli.run import folder as run_folder
 from routelmt_cli.run.folder import RunFolder
 from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.journal_file import begin_journal
 from routelmt_cli.run.tiers import LARGE, SMALL
 
 OUTPUT_RECORDS = "outputs"
@@ -37,10 +38,13 @@ def open_journal(
     budget_nanousd: int | None,
     *,
     restart: bool,
+    input_name: str | None = None,
     check_before: Callable[[Journal | None], None] = _allow,
     check_output: Callable[[Sequence[OutputRecord]], None] = _allow,
 ) -> Iterator[Journal]:
     """Open the journal of a new run, or of one that may be continued.
+
+    A run whose block ends without an error is finished.
 
     Parameters
     ----------
@@ -52,6 +56,8 @@ def open_journal(
         Its limit, None for none.
     restart
         Forget what the folder holds.
+    input_name
+        What the run folder tells a reader that the run works on.
     check_before
         Given the journal of a run that is continued, None for a new one; raises where it cannot
         be done. Called before anything is forgotten or written.
@@ -70,19 +76,20 @@ def open_journal(
     new = restart or not anything_sent(folder)
     if new:
         check_before(None)
+        # In one step: a restart that is cut off has not forgotten which outputs are the run's.
+        begin_journal(folder.journal, {OUTPUT_RECORDS: records})
         folder.clear()
-        # Before the journal exists, so that a journal always has its description.
-        folder.write_description(begun_with, budget_nanousd)
+        # Before anything is sent, so that what was bought always has its description.
+        folder.write_description(begun_with, budget_nanousd, input_name)
     else:
         refuse_other_run(folder, begun_with, budget_nanousd)
     with Journal(folder.journal) as journal:
         journal.audit()
-        if new and records:
-            journal.set_meta({OUTPUT_RECORDS: records})
         if not new:
             check_before(journal)
-            folder.write_description(begun_with, budget_nanousd)
+            folder.write_description(begun_with, budget_nanousd, input_name)
         yield journal
+        journal.finish()
 
 
 def anything_sent(folder: RunFolder) -> bool:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from routelmt_cli.corpus.format import Format, detect_format
 from routelmt_cli.corpus.layout import Layout
@@ -21,6 +22,9 @@ from routelmt_cli.translators.checksum import file_sha256
 
 _BLOCK = 1 << 20
 
+FileState: TypeAlias = tuple[int, int, int, int]
+"""Device, inode, size and time of the last change of a file."""
+
 
 @dataclass(frozen=True)
 class CorpusInput:
@@ -32,16 +36,48 @@ class CorpusInput:
         The user's file, or None for standard input.
     sha256
         Of the whole input.
+    state
+        What the system said of the file before it was first read.
     """
 
     corpus: Corpus
     path: Path | None
     sha256: str
+    state: FileState
 
     @property
     def name(self) -> str:
         """The name that errors use."""
         return str(self.corpus.display_name)
+
+    @property
+    def absolute_name(self) -> str:
+        """The name that finds the file from anywhere; ``-`` for standard input."""
+        return "-" if self.path is None else str(self.path.absolute())
+
+    def refuse_change(self) -> None:
+        """Refuse to go on with a file that is not what it was when the run began.
+
+        It is read more than once, the last time when the output is written, and rows that moved
+        would get each other's translations.
+
+        Raises
+        ------
+        MidRunError
+            Where it has changed.
+        """
+        if self.path is None:
+            return  # a copy of our own
+        try:
+            same = _state(self.path) == self.state or file_sha256(self.path) == self.sha256
+        except OSError:
+            same = False
+        if not same:
+            raise MidRunError(
+                f"{self.name}: changed while it was being translated",
+                hint="put the old file back and run the same command again; what is bought is "
+                "bought for that one",
+            )
 
 
 @contextlib.contextmanager
@@ -66,7 +102,13 @@ def open_input(options: CorpusOptions, reserved: Sequence[str] = ()) -> Iterator
         path = options.path if options.path is not None else stack.enter_context(_spooled())
         layout = Layout(corpus_format, options.source_column, options.has_header)
         corpus = open_corpus(path, layout, display_name=name or "-", reserved=reserved)
-        yield CorpusInput(corpus, options.path, file_sha256(path))
+        state = _state(path)
+        yield CorpusInput(corpus, options.path, file_sha256(path), state)
+
+
+def _state(path: Path) -> FileState:
+    status = path.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def describe_layout(corpus: Corpus) -> str:

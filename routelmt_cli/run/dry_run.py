@@ -172,15 +172,15 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
             output.refuse_foreign(path, records, overwrite=options.overwrite)
         draft_tokens = _draft_tokens(router, small)
         large_cost, low, high = _large_costs(router, small, large, draft_tokens)
-        draft_cost = small.cost_nanousd(draft_tokens)[~drafted].sum()
+        draft_cost = _sum(small.cost_nanousd(draft_tokens)[~drafted])
         prefix = 0 if drafted.any() else small.prefix_nanousd
         return Estimate(
             segments=segments.rows,
             distinct_segments=segments.items,
             budget_nanousd=options.budget_nanousd,
             begun=bool(drafted.any()),
-            draft_cost_nanousd=prefix + int(draft_cost),
-            draft_worst_nanousd=prefix + int(small.worst_nanousd[~drafted].sum()),
+            draft_cost_nanousd=prefix + draft_cost,
+            draft_worst_nanousd=prefix + _sum(small.worst_nanousd[~drafted]),
             large_cost_nanousd=large_cost,
             large_cost_range_nanousd=(low, high),
             plan=plan,
@@ -204,9 +204,13 @@ def _large_costs(
     lengths = (small.source_tokens, draft_tokens.astype(np.int64))
     model = router.length_model
     return [
-        large.prefix_nanousd + int(large.cost_nanousd(tokens).sum())
+        large.prefix_nanousd + _sum(large.cost_nanousd(tokens))
         for tokens in (model.predict(*lengths), *model.predict_quantiles(*lengths))
     ]
+
+
+def _sum(nanousd: npt.NDArray[np.int64]) -> int:
+    return sum(nanousd.tolist())  # exact, where 64 bits might not be
 
 
 def _plan(

@@ -1,7 +1,12 @@
-"""What the journal holds of one bought hypothesis, and how that becomes a row and back."""
+"""What the journal holds of one bought hypothesis, and how that becomes a row and back.
+
+Always: a text that comes back is the text that was written, by a checksum of its own; what else a
+damaged disk may change is found by the journal's audit or changes no output.
+"""
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -10,7 +15,7 @@ import numpy.typing as npt
 
 COLUMNS = (
     "item, text, prompt_tokens, output_tokens, truncated, token_logprobs, failure, spend_nanousd, "
-    "token_entropies, token_margins, state"
+    "token_entropies, token_margins, state, text_crc"
 )
 _HALF = np.finfo(np.float16)
 
@@ -55,7 +60,17 @@ def to_row(tier: str, hypothesis: Hypothesis) -> tuple[Any, ...]:
         _packed(hypothesis.token_entropies),
         _packed(hypothesis.token_margins),
         _packed(hypothesis.state),
+        _crc(hypothesis.text),
     )
+
+
+def is_whole(text: str, text_crc: int | None) -> bool:
+    """Say whether a text is what was written; rows of older journals have no checksum."""
+    return text_crc is None or text_crc == _crc(text)
+
+
+def _crc(text: str) -> int:
+    return zlib.crc32(text.encode())
 
 
 def from_row(row: tuple[Any, ...]) -> Hypothesis:

@@ -3,149 +3,30 @@
 In: reservations before anything is sent, outcomes with what they used after. Out: the same again,
 after any crash. Always: settled spend plus outstanding reservations never exceed the budget that a
 reservation names; a hypothesis and its spend are one row, written in one durable transaction; an
-item has at most one hypothesis in a tier. WAL needs a local disk: not for network file systems.
+item has at most one hypothesis in a tier.
 """
 
 from __future__ import annotations
 
-import json
-import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from routelmt_cli.errors import MidRunError, UsageError
-from routelmt_cli.run.hypotheses import COLUMNS, Hypothesis, from_row, to_row
+from routelmt_cli.run.audit import find_problems
+from routelmt_cli.run.hypotheses import COLUMNS, Hypothesis, from_row, is_whole, to_row
+from routelmt_cli.run.journal_file import SQLITE_ERRORS, JournalFile
 from routelmt_cli.run.wave import Wave
 
-JOURNAL_VERSION = 2
 _MARKS = ", ".join("?" for _ in f"tier, {COLUMNS}".split(", "))
+_FINISHED = "finished"
 _ITEMS_PER_QUERY = 500  # SQLite's oldest limit on parameters is 999
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE hypotheses (
-    tier TEXT NOT NULL,
-    item INTEGER NOT NULL,
-    text TEXT NOT NULL,
-    prompt_tokens INTEGER NOT NULL,
-    output_tokens INTEGER NOT NULL,
-    truncated INTEGER NOT NULL,
-    token_logprobs BLOB,
-    failure TEXT,
-    spend_nanousd INTEGER NOT NULL CHECK (spend_nanousd >= 0),
-    token_entropies BLOB,
-    token_margins BLOB,
-    state BLOB,
-    PRIMARY KEY (tier, item)
-) WITHOUT ROWID;
-CREATE TABLE reservations (
-    tier TEXT NOT NULL,
-    wave INTEGER NOT NULL,
-    position INTEGER NOT NULL,
-    item INTEGER NOT NULL,
-    worst_nanousd INTEGER NOT NULL CHECK (worst_nanousd >= 0),
-    PRIMARY KEY (tier, wave, position),
-    UNIQUE (tier, item)
-) WITHOUT ROWID;
-CREATE TABLE charges (
-    tier TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    spend_nanousd INTEGER NOT NULL CHECK (spend_nanousd >= 0),
-    PRIMARY KEY (tier, kind)
-) WITHOUT ROWID;
-CREATE TABLE totals (
-    tier TEXT PRIMARY KEY,
-    spend_nanousd INTEGER NOT NULL,
-    outstanding_nanousd INTEGER NOT NULL
-) WITHOUT ROWID;
-"""
-# What each older version lacks; its rows stay as they are, with NULL in what they never had.
-_MIGRATIONS = {
-    1: """
-ALTER TABLE hypotheses ADD COLUMN token_entropies BLOB;
-ALTER TABLE hypotheses ADD COLUMN token_margins BLOB;
-ALTER TABLE hypotheses ADD COLUMN state BLOB;
-"""
-}
 
 
-class Journal:
-    """The store of one run; a context manager.
-
-    Parameters
-    ----------
-    path
-        The SQLite file; made where it does not exist. One of an older version is brought up to
-        this one in place.
-
-    Raises
-    ------
-    UsageError
-        Where the file is not a journal, is damaged, or was written by a newer routelmt.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            self._db = sqlite3.connect(path, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute("PRAGMA busy_timeout = 10000")
-            self._open_schema()
-        except sqlite3.Error as error:
-            raise UsageError(
-                f"{path}: cannot read this journal: {error}",
-                hint="restore it from a copy, or begin anew with --restart",
-            ) from error
-
-    def _open_schema(self) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            self._change_schema(_SCHEMA, 0)
-        elif version in _MIGRATIONS:
-            self._change_schema(_MIGRATIONS[version], version)
-        elif version != JOURNAL_VERSION:
-            raise UsageError(
-                f"{self.path}: journal version {version}, this routelmt writes {JOURNAL_VERSION}",
-                hint="use the routelmt that wrote it, or begin anew with --restart",
-            )
-
-    def _change_schema(self, statements: str, version: int) -> None:
-        with self._transaction():
-            if self._db.execute("PRAGMA user_version").fetchone()[0] != version:
-                return  # another process was first
-            for statement in statements.split(";"):
-                self._db.execute(statement)
-            self._db.execute(f"PRAGMA user_version = {JOURNAL_VERSION}")
-
-    def __enter__(self) -> Journal:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._db.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-        except sqlite3.IntegrityError as error:
-            raise ValueError(f"refused by the journal: {error}") from error
-        except sqlite3.Error as error:
-            raise MidRunError(
-                f"{self.path}: cannot write the journal: {error}",
-                hint="free some disk and run the same command again; nothing paid for is lost",
-            ) from error
+class Journal(JournalFile):
+    """The store of one run; a context manager, opened as its ``JournalFile``."""
 
     # -- reserving and settling ---------------------------------------------------------------
 
@@ -181,10 +62,10 @@ class Journal:
         if not len(items):
             raise ValueError("a wave holds at least one item")
         with self._transaction():
-            number = self._db.execute(
+            number = self._value(
                 "SELECT coalesce(max(wave), -1) + 1 FROM reservations WHERE tier = ?", (tier,)
-            ).fetchone()[0]
-            prefix = prefix_nanousd if number == 0 else 0
+            )
+            prefix = 0 if self.has_waves(tier) else prefix_nanousd
             total = sum(worst_nanousd.tolist())  # exact, where 64 bits might not be
             committed = self.committed_nanousd()
             if committed + prefix + total > budget_nanousd:
@@ -202,6 +83,7 @@ class Journal:
             if prefix:
                 self._db.execute("INSERT INTO charges VALUES (?, 'prefix', ?)", (tier, prefix))
             self._add(tier, spend=prefix, outstanding=total)
+            self._db.execute("DELETE FROM meta WHERE key = ?", (_FINISHED,))
         return Wave(tier, number, items, worst_nanousd)
 
     def settle(self, wave: Wave, hypotheses: Sequence[Hypothesis]) -> None:
@@ -232,6 +114,35 @@ class Journal:
             )
             self._add(wave.tier, spend=spend, outstanding=-released)
 
+    def release_failed(self, tier: str, items: Sequence[int]) -> None:
+        """Let items whose request failed be sent again; what the request used stays charged.
+
+        Raises
+        ------
+        ValueError
+            Where an item has not failed.
+        """
+        keys = [(tier, item) for item in items]
+        with self._transaction():
+            used = [
+                spend
+                for key in keys
+                for (spend,) in self._rows(
+                    "SELECT spend_nanousd FROM hypotheses "
+                    "WHERE tier = ? AND item = ? AND failure IS NOT NULL",
+                    key,
+                )
+            ]
+            if len(used) < len(keys):
+                raise ValueError("an item that has not failed is not released")
+            for table in ("hypotheses", "reservations"):
+                self._db.executemany(f"DELETE FROM {table} WHERE tier = ? AND item = ?", keys)
+            self._db.execute(
+                "INSERT INTO charges VALUES (?, 'failed', ?) ON CONFLICT (tier, kind) DO UPDATE "
+                "SET spend_nanousd = spend_nanousd + excluded.spend_nanousd",
+                (tier, sum(used)),
+            )
+
     def _add(self, tier: str, *, spend: int, outstanding: int) -> None:
         self._db.execute(
             "INSERT INTO totals VALUES (?, ?, ?) ON CONFLICT (tier) DO UPDATE SET "
@@ -255,87 +166,84 @@ class Journal:
         return self.spend_nanousd() + self.outstanding_nanousd()
 
     def _total(self, column: str, tier: str | None) -> int:
-        row = self._db.execute(
+        return self._value(
             f"SELECT coalesce(sum({column}), 0) FROM totals WHERE ?1 IS NULL OR tier = ?1", (tier,)
-        ).fetchone()
-        return int(row[0])
+        )
 
     def has_waves(self, tier: str) -> bool:
         """Say whether a wave of the tier was ever reserved; the first one charges its prefix."""
-        row = self._db.execute(
-            "SELECT EXISTS (SELECT 1 FROM reservations WHERE tier = ?)", (tier,)
-        ).fetchone()
-        return bool(row[0])
+        return bool(self._value("SELECT EXISTS (SELECT 1 FROM totals WHERE tier = ?)", (tier,)))
 
     def unsettled_wave(self, tier: str) -> Wave | None:
         """Return the tier's last wave where some of it is not settled (after a crash), or None."""
         if not self.outstanding_nanousd(tier) and self._count_open(tier) == 0:
             return None
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT item, worst_nanousd, wave FROM reservations WHERE tier = ?1 AND wave = "
             "(SELECT max(wave) FROM reservations WHERE tier = ?1) ORDER BY position",
             (tier,),
-        ).fetchall()
-        table = np.array(rows, np.int64)
+        )
+        table = np.array(list(rows), np.int64)
         return Wave(tier, int(table[0, 2]), table[:, 0], table[:, 1])
 
     def _count_open(self, tier: str) -> int:
-        row = self._db.execute(
+        return self._value(
             "SELECT (SELECT count(*) FROM reservations WHERE tier = ?1) - "
             "(SELECT count(*) FROM hypotheses WHERE tier = ?1)",
             (tier,),
-        ).fetchone()
-        return int(row[0])
+        )
 
     def bought(self, tier: str, items: int) -> npt.NDArray[np.bool_]:
         """Return which of ``items`` items have a hypothesis in a tier, bool of shape (items,)."""
         return self._mask("hypotheses", tier, items)
 
     def sent(self, tier: str, items: int) -> npt.NDArray[np.bool_]:
-        """Return which of ``items`` items were ever reserved in a tier, settled or not."""
+        """Return which of ``items`` items are reserved or bought in a tier."""
         return self._mask("reservations", tier, items)
 
     def _mask(self, table: str, tier: str, items: int) -> npt.NDArray[np.bool_]:
         mask = np.zeros(items, np.bool_)
-        rows = self._db.execute(f"SELECT item FROM {table} WHERE tier = ?", (tier,))
-        while block := rows.fetchmany(65536):
+        rows = self._rows(f"SELECT item FROM {table} WHERE tier = ?", (tier,))
+        while block := list(islice(rows, 65536)):
             mask[[row[0] for row in block]] = True
         return mask
 
     def hypotheses(self, tier: str, items: Sequence[int]) -> list[Hypothesis]:
         """Return the hypotheses of the given items, in their order, of those that have one."""
-        rows = self._select(COLUMNS, tier, items)
-        found = {row[0]: row for row in rows}
+        found = {row[0]: row for row in self._select(COLUMNS, tier, items)}
         return [from_row(found[item]) for item in items if item in found]
 
     def texts(self, tier: str, items: Sequence[int]) -> dict[int, str]:
         """Return the texts of the given items, of those that have one."""
-        return {row[0]: row[1] for row in self._select("item, text", tier, items)}
+        return {row[0]: row[1] for row in self._select("item, text, text_crc", tier, items)}
 
     def _select(self, columns: str, tier: str, items: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+        """Yield rows whose columns begin with ``item, text`` and end with ``text_crc``."""
         for start in range(0, len(items), _ITEMS_PER_QUERY):
             part = items[start : start + _ITEMS_PER_QUERY]
             marks = ", ".join("?" * len(part))
-            yield from self._db.execute(
+            for row in self._rows(
                 f"SELECT {columns} FROM hypotheses WHERE tier = ? AND item IN ({marks})",
                 (tier, *part),
-            )
+            ):
+                if not is_whole(row[1], row[-1]):
+                    raise self._damaged(f"the {tier} hypothesis of item {row[0]} has changed")
+                yield row
 
     def count(self, tier: str) -> int:
         """Count the hypotheses of a tier, failures included."""
-        row = self._db.execute("SELECT count(*) FROM hypotheses WHERE tier = ?", (tier,)).fetchone()
-        return int(row[0])
+        return self._value("SELECT count(*) FROM hypotheses WHERE tier = ?", (tier,))
 
     def failed(self, tier: str) -> list[int]:
         """Return the items whose request failed in a tier, rising."""
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT item FROM hypotheses WHERE tier = ? AND failure IS NOT NULL ORDER BY item",
             (tier,),
         )
         return [row[0] for row in rows]
 
     def audit(self) -> None:
-        """Check that the ledger adds up: totals against rows, hypotheses against reservations.
+        """Check that the file is whole and that the ledger in it adds up.
 
         Raises
         ------
@@ -343,51 +251,19 @@ class Journal:
             Naming the journal, where it does not.
         """
         try:
-            problems = self._problems()
-        except sqlite3.Error as error:
+            problems = find_problems(self._db)
+        except SQLITE_ERRORS as error:
             problems = [str(error)]
         if problems:
-            raise UsageError(
-                f"{self.path}: damaged journal: {problems[0]}",
-                hint="restore it from a copy, or begin anew with --restart",
-            )
+            raise self._damaged(problems[0])
 
-    def _problems(self) -> list[str]:
-        problems = [str(row[0]) for row in self._db.execute("PRAGMA integrity_check")]
-        if problems != ["ok"]:
-            return problems
-        sums = self._db.execute(
-            "SELECT tier, coalesce(spend, 0), coalesce(outstanding, 0), "
-            "(SELECT coalesce(sum(spend_nanousd), 0) FROM hypotheses h WHERE h.tier = t.tier) + "
-            "(SELECT coalesce(sum(spend_nanousd), 0) FROM charges c WHERE c.tier = t.tier), "
-            "(SELECT coalesce(sum(worst_nanousd), 0) FROM reservations r WHERE r.tier = t.tier "
-            "AND NOT EXISTS (SELECT 1 FROM hypotheses h WHERE h.tier = r.tier "
-            "AND h.item = r.item)), "
-            "(SELECT count(*) FROM hypotheses h WHERE h.tier = t.tier AND NOT EXISTS "
-            "(SELECT 1 FROM reservations r WHERE h.tier = r.tier AND h.item = r.item)) "
-            "FROM (SELECT tier FROM totals UNION SELECT tier FROM hypotheses UNION "
-            "SELECT tier FROM reservations UNION SELECT tier FROM charges) t LEFT JOIN "
-            "(SELECT tier, spend_nanousd AS spend, outstanding_nanousd AS outstanding "
-            "FROM totals) USING (tier)"
-        )
-        return [
-            f"the ledger of tier '{tier}' does not add up"
-            for tier, spend, outstanding, rows_spend, rows_outstanding, unreserved in sums
-            if spend != rows_spend or outstanding != rows_outstanding or unreserved
-        ]
+    # -- the run's end ------------------------------------------------------------------------
 
-    # -- facts about the run ------------------------------------------------------------------
+    def finish(self) -> None:
+        """Write that the run is finished; it is so until something more is reserved."""
+        self.set_meta({_FINISHED: True})
 
-    def set_meta(self, values: Mapping[str, Any]) -> None:
-        """Write facts about the run, as JSON values, in one transaction."""
-        with self._transaction():
-            self._db.executemany(
-                "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET "
-                "value = excluded.value",
-                ((key, json.dumps(value, sort_keys=True)) for key, value in values.items()),
-            )
-
-    def meta(self, key: str) -> Any:
-        """Return a fact about the run, or None."""
-        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return None if row is None else json.loads(row[0])
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run came to its end, and nothing was reserved since."""
+        return bool(self.meta(_FINISHED))

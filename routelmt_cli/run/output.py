@@ -19,6 +19,7 @@ from routelmt_cli.run.continuing import OUTPUT_RECORDS, OutputRecord
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.options import TranslateOptions
 from routelmt_cli.run.streams import discard
+from routelmt_cli.run.whole_file import ROOM, temporary_of, write_whole
 from routelmt_cli.translators.checksum import file_sha256
 
 
@@ -32,6 +33,8 @@ def output_path(options: TranslateOptions, target_language: str) -> Path | None:
     """
     source = options.corpus.path
     if options.to_stdout or (options.output is None and source is None):
+        if sys.stdout is None:
+            raise UsageError("-: standard output is closed", hint="name a file with -o")
         return None
     if options.output is not None:
         path = options.output
@@ -96,30 +99,31 @@ def write_file(path: Path, journal: Journal, write: Callable[[BinaryIO], None]) 
     MidRunError
         Where the disk refuses.
     """
-    temporary = path.with_name(f".{path.name}.writing")
-    try:
-        temporary.unlink(missing_ok=True)  # left by a kill, or a link that someone laid there
-        with temporary.open("xb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
+    temporary = temporary_of(path, hidden=True)
+    with write_whole(path, hidden=True) as file:
+        write(file)
+        file.flush()
         record = {"bytes": temporary.stat().st_size, "sha256": file_sha256(temporary)}
         known = journal.meta(OUTPUT_RECORDS) or []
         if record not in known:
             journal.set_meta({OUTPUT_RECORDS: [*known, record]})
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise MidRunError(
-            f"{path}: cannot write the output: {error.strerror}",
-            hint="run the same command again when it can be written; nothing is paid twice",
-        ) from error
 
 
 def write_stdout(write: Callable[[BinaryIO], None]) -> None:
-    """Write the output to standard output; that the reader closes it early is its own affair."""
+    """Write the output to standard output; that the reader closes it early is its own affair.
+
+    Raises
+    ------
+    MidRunError
+        Where it cannot be written.
+    """
     try:
         write(sys.stdout.buffer)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         discard(sys.stdout)
+    except OSError as error:
+        discard(sys.stdout)  # what is still held back would fail again when Python ends
+        raise MidRunError(
+            f"standard output: cannot be written: {error.strerror or error}", hint=ROOM
+        ) from error

@@ -32,6 +32,7 @@ from routelmt_cli.run.planning import RunPlan
 from routelmt_cli.run.prediction import predict
 from routelmt_cli.run.progress import Progress, Silent
 from routelmt_cli.run.report import Report, make_report
+from routelmt_cli.run.retrying import release_failed
 from routelmt_cli.run.segments import Segments, scan
 from routelmt_cli.run.setup import Pair, find_limit, find_pair_and_router, translate_identity
 from routelmt_cli.run.spending import Spender, needed_nanousd
@@ -93,6 +94,7 @@ def translate(options: TranslateOptions, progress: Progress | None = None) -> Re
         with RunFolder(folder_path) as folder:
             with clock.stage("read"):
                 segments = scan(source.corpus, folder.sources)
+                source.refuse_change()
             with clock.stage("count tokens"):
                 small = _open_small(pair, router, segments, source.name)
                 large = open_tier(LARGE, pair.large, segments, source.name)
@@ -102,6 +104,7 @@ def translate(options: TranslateOptions, progress: Progress | None = None) -> Re
                 begun_with,
                 options.budget_nanousd,
                 restart=options.restart,
+                input_name=source.absolute_name,
                 check_before=partial(refuse_small_budget, small, options.budget_nanousd),
                 check_output=check_output,
             ) as journal:
@@ -146,6 +149,7 @@ def _translate(run: _Run, folder: RunFolder, path: Path | None) -> Report:
         deterministic=run.options.pair.deterministic,
         progress=run.progress,
     )
+    _retry(run, folder)
     with run.clock.stage("draft"):
         spender.buy(run.small, np.arange(run.segments.items, dtype=np.int64), "drafting")
     with run.clock.stage("plan"):
@@ -156,8 +160,7 @@ def _translate(run: _Run, folder: RunFolder, path: Path | None) -> Report:
         chosen = int(plan.chosen.sum())
         spender.buy(run.large, plan.order, "retranslating", expected=chosen)
     with run.clock.stage("write"):
-        opinion = SecondOpinion(run.router, run.pair.label, run.small)
-        choice = choose(run.journal, run.segments, run.pair.target_language, opinion)
+        choice = _choose(run)
         _write(run, choice, plan, path)
     report = make_report(
         run.segments, run.journal, plan, choice, run.pair, run.router, run.clock.seconds
@@ -204,6 +207,21 @@ def refuse_small_budget(small: Tier, budget_nanousd: int, journal: Journal | Non
         )
 
 
+def _choose(run: _Run) -> Choice:
+    opinion = SecondOpinion(run.router, run.pair.label, run.small)
+    return choose(run.journal, run.segments, run.pair.target_language, opinion)
+
+
+def _retry(run: _Run, folder: RunFolder) -> None:
+    """Try again what failed in a finished run; one that was cut off ends as if undisturbed."""
+    journal, tiers = run.journal, (run.small, run.large)
+    if not journal.is_finished or not any(journal.failed(tier.name) for tier in tiers):
+        return
+    budget = run.options.budget_nanousd
+    if count := release_failed(journal, folder, tiers, _choose(run).failed, budget):
+        run.progress.note(f"trying {count} failed requests again")
+
+
 def _plan(run: _Run, folder: RunFolder) -> RunPlan:
     known = planning.load_plan(folder.plan, run.options.budget_nanousd)
     if known is not None:
@@ -222,16 +240,20 @@ def _plan(run: _Run, folder: RunFolder) -> RunPlan:
 
 def _write(run: _Run, choice: Choice, plan: RunPlan, path: Path | None) -> None:
     def write(sink: BinaryIO) -> None:
-        writing.write_corpus(
-            sink,
-            run.source.corpus,
-            run.segments,
-            run.journal,
-            choice,
-            plan,
-            explain=run.options.explain,
-        )
+        try:
+            writing.write_corpus(
+                sink,
+                run.source.corpus,
+                run.segments,
+                run.journal,
+                choice,
+                plan,
+                explain=run.options.explain,
+            )
+        finally:
+            run.source.refuse_change()
 
+    run.source.refuse_change()
     if path is not None:
         output.write_file(path, run.journal, write)
     else:

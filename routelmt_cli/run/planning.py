@@ -7,7 +7,6 @@ which order. Always: the plan of a budget never changes once it is written.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,10 +26,12 @@ from routelmt_cli.run.prediction import Prediction
 from routelmt_cli.run.segments import Segments
 from routelmt_cli.run.spending import left_nanousd
 from routelmt_cli.run.tiers import LARGE, Tier
+from routelmt_cli.run.whole_file import write_whole
 
 _FACTS = b"routelmt"
 _RISK, _DRIFT, _LIMIT = "regression_risk", "drift", "guard"
 _SHOWN_FEATURES = 3
+_ROWS_AT_ONCE = 1 << 16  # what Parquet's dictionaries of a group hold is several times its columns
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def solve(
 
 
 def save_plan(plan: RunPlan, path: Path) -> None:
-    """Write the plan whole, through a temporary file."""
+    """Write the plan whole."""
     rank = np.full(len(plan.weight), -1, np.int64)
     rank[plan.order] = np.arange(len(plan.order))
     risk = plan.prediction.regression_risk
@@ -150,12 +151,8 @@ def save_plan(plan: RunPlan, path: Path) -> None:
             "rank": rank,
         }
     ).replace_schema_metadata({_FACTS: json.dumps(facts).encode()})
-    temporary = path.with_name(path.name + ".writing")
-    with temporary.open("wb") as file:
-        pq.write_table(table, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    with write_whole(path) as file:
+        pq.write_table(table, file, row_group_size=_ROWS_AT_ONCE, write_page_checksum=True)
 
 
 def load_plan(path: Path, budget_nanousd: int) -> RunPlan | None:
@@ -170,7 +167,7 @@ def load_plan(path: Path, budget_nanousd: int) -> RunPlan | None:
     if not path.exists():
         return None
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, page_checksum_verification=True)
         facts = json.loads(table.schema.metadata[_FACTS])
         columns = {name: table.column(name).to_numpy() for name in table.column_names}
         known_budget = facts["budget_nanousd"]

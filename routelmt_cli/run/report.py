@@ -20,7 +20,7 @@ from routelmt_cli.run.planning import RunPlan
 from routelmt_cli.run.segments import Segments
 from routelmt_cli.run.setup import Pair
 from routelmt_cli.run.tiers import LARGE, SMALL
-from routelmt_cli.translators.cache import write_atomically
+from routelmt_cli.run.whole_file import write_whole
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,8 @@ class Report:
 
     def save(self, path: Path) -> None:
         """Write the report as JSON, whole."""
-        write_atomically(path, (json.dumps(asdict(self), indent=1) + "\n").encode())
+        with write_whole(path) as file:
+            file.write((json.dumps(asdict(self), indent=1) + "\n").encode())
 
 
 def make_report(

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from routelmt_cli.corpus.segments import Corpus
+from routelmt_cli.run.whole_file import write_whole
 
 _DIGEST_BYTES = 16
 _BLANK = -1
@@ -59,13 +60,28 @@ class ItemSources:
 
     def __init__(self, path: Path) -> None:
         self._column = pa.ipc.open_file(pa.memory_map(str(path))).read_all().column(0)
+        lengths = [len(chunk) for chunk in self._column.chunks]
+        self._ends = np.cumsum(np.array(lengths, np.int64))
 
     def __len__(self) -> int:
         return len(self._column)
 
     def take(self, items: npt.NDArray[np.int64]) -> list[str]:
         """Return the sources of the given items, in their order."""
-        return list(self._column.take(pa.array(items)).to_pylist())
+        # Chunk by chunk: Arrow itself would copy the whole column for a handful of items.
+        chunk_of = np.searchsorted(self._ends, items, side="right")
+        by_chunk = np.argsort(chunk_of, kind="stable")
+        texts = [""] * len(items)
+        for places in np.split(by_chunk, np.flatnonzero(np.diff(chunk_of[by_chunk])) + 1):
+            if not len(places):
+                continue
+            number = int(chunk_of[places[0]])
+            chunk = self._column.chunk(number)
+            rows = items[places] - (self._ends[number] - len(chunk))
+            taken = chunk.take(pa.array(rows)).to_pylist()
+            for place, text in zip(places.tolist(), taken, strict=True):
+                texts[place] = text
+        return texts
 
     def batches(self, size: int = 8192) -> Iterator[tuple[int, list[str]]]:
         """Yield (first item, sources) in item order."""
@@ -117,8 +133,7 @@ def _digests(corpus: Corpus) -> tuple[npt.NDArray[np.void], npt.NDArray[np.bool_
 
 
 def _write_sources(corpus: Corpus, first_row: npt.NDArray[np.int64], path: Path) -> None:
-    temporary = path.with_name(path.name + ".writing")
-    with pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_file(file, _SCHEMA) as writer:
+    with write_whole(path) as file, pa.ipc.new_file(file, _SCHEMA) as writer:
         for batch in corpus.batches():
             low, high = np.searchsorted(
                 first_row, (batch.first_row, batch.first_row + len(batch.sources))
@@ -126,4 +141,3 @@ def _write_sources(corpus: Corpus, first_row: npt.NDArray[np.int64], path: Path)
             if low < high:
                 taken = batch.sources.take(pa.array(first_row[low:high] - batch.first_row))
                 writer.write_batch(pa.record_batch([taken.cast(pa.large_string())], schema=_SCHEMA))
-    temporary.replace(path)

@@ -12,6 +12,7 @@ from itertools import accumulate
 import numpy as np
 import numpy.typing as npt
 
+from routelmt_cli.errors import MidRunError
 from routelmt_cli.run.hypotheses import Hypothesis
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.progress import Progress
@@ -127,9 +128,22 @@ class Spender:
         sources = self._segments.sources.take(items)
         requests = map(Request, items.tolist(), sources)
         for commit in translator.translate(requests):
-            self._journal.settle(wave, [_hypothesis(tier, outcome) for outcome in commit])
+            hypotheses = [_hypothesis(tier, outcome) for outcome in commit]
+            self._refuse_overruns(tier, wave, hypotheses)
+            self._journal.settle(wave, hypotheses)
             done = sum(int(self._segments.repeats[outcome.item]) for outcome in commit)
             self._progress.advance(done, self._journal.spend_nanousd())
+
+    def _refuse_overruns(self, tier: Tier, wave: Wave, hypotheses: list[Hypothesis]) -> None:
+        """Stop where a model used more than its cap; the journal would not take it."""
+        for one in hypotheses:
+            if one.spend_nanousd > wave.worst_by_item[one.item]:
+                row = int(self._segments.first_row[one.item]) + 1
+                raise MidRunError(
+                    f"{tier.name} model '{tier.model.card.name}' used {one.prompt_tokens} + "
+                    f"{one.output_tokens} tokens for segment {row}, more than it was allowed",
+                    hint="nothing more is sent to a model that does not keep to its cap",
+                )
 
 
 def left_nanousd(journal: Journal, tier: Tier, budget_nanousd: int) -> int:

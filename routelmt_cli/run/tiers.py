@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from routelmt_cli.budget.filling import check_total
 from routelmt_cli.errors import UsageError
 from routelmt_cli.run.segments import Segments
 from routelmt_cli.translators.models import Model
@@ -81,7 +82,8 @@ def open_tier(
     Raises
     ------
     UsageError
-        Where a segment does not fit the model's context, naming its row.
+        Where a segment does not fit the model's context, naming its row, or the price is beyond
+        what 64 bits hold.
     """
     blocks: list[TokenCounts] = []
     with model.open_counter() as counter:
@@ -106,13 +108,22 @@ def open_tier(
     )
     once = card.charge_prefix == "once"
     per_request = 0 if once else prefix_tokens
+    try:
+        worst = card.price.requests(prompt + per_request, caps)
+        check_total(worst)
+    except OverflowError as error:
+        # The plan sums in 64 bits; refused here, before anything is paid.
+        raise UsageError(
+            f"{card.card_path}: at this price the corpus may cost more than can be counted",
+            hint="check the price in the model card",
+        ) from error
     return Tier(
         name=name,
         model=model,
         source_tokens=source,
         charged_prompt_tokens=prompt + per_request,
         cap_tokens=caps,
-        worst_nanousd=card.price.requests(prompt + per_request, caps),
+        worst_nanousd=worst,
         prefix_nanousd=card.price.request(prefix_tokens, 0) if once else 0,
         prefix_tokens_per_request=per_request,
         with_states=with_states,

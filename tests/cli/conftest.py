@@ -72,7 +72,7 @@ def read_ledger():
         with sqlite3.connect(f"file:{folder / 'journal.sqlite'}?mode=ro", uri=True) as db:
             rows = db.execute("SELECT tier, item, text, spend_nanousd, failure FROM hypotheses")
             bought = {(tier, item): tuple(rest) for tier, item, *rest in rows}
-            charges = dict(db.execute("SELECT tier, spend_nanousd FROM charges"))
+            charges = dict(db.execute("SELECT tier, sum(spend_nanousd) FROM charges GROUP BY tier"))
             totals = {
                 tier: (spend, outstanding)
                 for tier, spend, outstanding in db.execute(

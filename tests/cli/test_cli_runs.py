@@ -272,7 +272,7 @@ def test_failed_segments_keep_their_draft(shell, stand_ins, corpus, read_report)
     assert all("engine" in row["source"] and row["tier"] == "small" for row in failed)
     assert all(row["translation"] for row in failed)
     assert read_report(shell.folder / "out.tsv.routelmt")["failed"] == len(failed)
-    assert f"failed segments, which keep what they had: {len(failed)}" in result.error_lines
+    assert f"failed segments, which keep what they had: {len(failed)} (" in result.stderr
 
 
 def test_a_failed_draft_ends_with_5_too(shell, stand_ins, corpus, read_report):
@@ -320,7 +320,7 @@ def test_a_damaged_journal_is_named_and_restart_gets_past_it(translate, folder):
     (folder / "journal.sqlite").write_bytes(b"not a database, but long enough to be read as one")
     result = translate(*BUDGET)
     assert result.code == 2
-    assert "journal.sqlite: cannot read this journal" in result.error_lines[0]
+    assert "journal.sqlite: damaged journal: file is not a database" in result.error_lines[0]
     assert translate(*BUDGET, "--restart").code == 2  # nothing says that the output is this run's
     assert translate(*BUDGET, "--restart", "--overwrite").code == 0
 

@@ -51,6 +51,8 @@ def test_a_link_is_not_replaced(fails, shell, stand_ins, corpus):
     assert "a symbolic link" in fails(*command, "-o", "link.tsv")[0]
     assert "no regular file" in fails(*command, "-o", "/dev/null")[0]
     assert (shell.folder / "target.tsv").read_text() == "mine"
+    (shell.folder / "out.tsv.routelmt").symlink_to(shell.folder)
+    assert "the run folder is a symbolic link" in fails(*command, "-o", "out.tsv")[0]
 
 
 @pytest.mark.parametrize("name", [".out.tsv.writing", "out.tsv.routelmt"])

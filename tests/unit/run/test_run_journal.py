@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routelmt_cli.errors import UsageError
-from routelmt_cli.run import journal as module
+from routelmt_cli.run import journal_file as module
 from routelmt_cli.run.hypotheses import COLUMNS, Hypothesis, from_row, to_row
-from routelmt_cli.run.journal import JOURNAL_VERSION, Journal
+from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.journal_file import JOURNAL_VERSION
 from routelmt_cli.run.prediction import draft_table
 
 KEPT = ("token_entropies", "token_margins", "state")
@@ -90,7 +91,8 @@ def test_a_row_keeps_half_precision_and_no_infinities(values, logprobs):
     np.testing.assert_array_equal(back.token_logprobs, kept.token_logprobs)  # those are exact
     expected = np.clip(kept.state, -65504, 65504)
     np.testing.assert_allclose(back.state, expected, rtol=1e-3, atol=1e-7)
-    assert len(row[1:][-1]) == 2 * len(values)
+    state = COLUMNS.split(", ").index("state")
+    assert len(row[1:][state]) == 2 * len(values)
 
 
 def make_version_1(path):
@@ -123,6 +125,31 @@ def test_a_journal_of_version_1_goes_on(path):
         journal.audit()
     with sqlite3.connect(path) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (JOURNAL_VERSION,)
+
+
+def test_a_journal_of_version_2_goes_on(path):
+    with Journal(path) as journal:
+        write(journal, [drafted(0)])
+    with sqlite3.connect(path) as db:
+        db.execute("ALTER TABLE hypotheses DROP COLUMN text_crc")
+        db.execute("PRAGMA user_version = 2")
+    with Journal(path) as journal:
+        journal.audit()
+        write(journal, [drafted(1)])
+        assert journal.texts("small", [0, 1]) == {0: "text 0", 1: "text 1"}
+
+
+@pytest.mark.parametrize("text", ["text 1", "", "Text 0"])
+def test_a_text_that_has_changed_is_noticed(path, text):
+    with Journal(path) as journal:
+        write(journal, [drafted(0)])
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE hypotheses SET text = ?", (text,))
+    with Journal(path) as journal:
+        journal.audit()
+        for read in (journal.texts, journal.hypotheses):
+            with pytest.raises(UsageError, match="small hypothesis of item 0 has changed"):
+                read("small", [0])
 
 
 def test_a_migration_that_is_cut_off_changes_nothing(path, monkeypatch):

@@ -1,0 +1,359 @@
+"""The hard cap of whole runs: whatever prices, budgets, failures and crashes, never a cent more.
+
+A run is begun, broken off, given more money and less, run again, and begun anew, by ``translate``
+itself. Its models fail, use more than they may, and are lost between two commits. After every step
+the ledger is compared with what the models were really asked for.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from routelmt_cli.budget.money import format_usd
+from routelmt_cli.errors import BudgetError, MidRunError, UsageError
+from routelmt_cli.gain.bundle import load_bundle
+from routelmt_cli.run import pipeline, setup, spending
+from routelmt_cli.run.corpus_input import open_input
+from routelmt_cli.run.folder import RunFiles, beside
+from routelmt_cli.run.hypotheses import Hypothesis
+from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.options import CorpusOptions, PairOptions, TranslateOptions
+from routelmt_cli.run.planning import load_plan
+from routelmt_cli.run.segments import scan
+from routelmt_cli.run.tiers import LARGE, SMALL, open_tier
+from routelmt_cli.translators.card import load_card
+from routelmt_cli.translators.models import find_model
+from routelmt_cli.translators.protocol import Outcome
+from routelmt_cli.translators.stand_in import StandInTranslator
+
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+TIERS = (SMALL, LARGE)
+# A nanodollar a million tokens, and the dearest that a card may name.
+PRICES = st.sampled_from([0, 0, 1, 999_999, 10**6, 10**6 + 1, 123_456_789, 10**9, 10**18])
+CARD = """\
+name = "{name}"
+backend = "stand-in"
+[price]
+usd_per_million_tokens = {{ input = "{input}", output = "{output}" }}
+shared_prefix = "{prefix}"
+[decoding]
+context_tokens = 100000
+parallel_sequences = 3
+cap_extra = {cap}
+[stand_in]
+skill = {skill}
+seed = "{name}"
+"""
+
+
+class Crash(BaseException):
+    """The process is gone: nothing below may catch it."""
+
+
+class Weather:
+    """What befalls the models: which requests fail, which use too much, when all is lost."""
+
+    failing, overrunning, commits = frozenset(), frozenset(), None
+
+    def strike(self, outcome, cap, prompt):
+        """Return what becomes of an outcome."""
+        if outcome.item in self.overrunning:
+            return Outcome(outcome.item, outcome.text, prompt + 3, cap + 9)
+        if outcome.item in self.failing:
+            return Outcome(outcome.item, "", prompt, cap // 2, failure="made to fail")
+        return outcome
+
+    def commit(self):
+        """Lose the process where its time has come."""
+        if self.commits == 0:
+            raise Crash
+        if self.commits is not None:
+            self.commits -= 1
+
+
+def stormy(translate, weather):
+    """Make a stand-in's ``translate`` one under a weather."""
+
+    def under_it(translator, requests):
+        by_item = {}
+
+        def remembered():
+            for request in requests:
+                by_item[request.item] = request.source
+                yield request
+
+        for commit in translate(translator, remembered()):
+            weather.commit()
+            counts = translator.count([by_item[outcome.item] for outcome in commit])
+            caps, prompts = counts.cap_tokens.tolist(), counts.prompt_tokens.tolist()
+            yield [weather.strike(*given) for given in zip(commit, caps, prompts, strict=True)]
+
+    return under_it
+
+
+@pytest.fixture(scope="module", autouse=True)
+def weather(stand_ins):
+    """Let one weather rule over all stand-ins, with small waves and a router read once."""
+    sky, router = Weather(), load_bundle(stand_ins.router)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StandInTranslator, "translate", stormy(StandInTranslator.translate, sky))
+        patch.setattr(setup, "load_bundle", lambda _: router)
+        patch.setattr(spending, "WAVE_ITEMS", 4)
+        WholeRun.weather = sky
+        yield sky
+
+
+class WholeRun(RuleBasedStateMachine):
+    """A run as its user sees it, who may run it again with another budget at any time."""
+
+    weather = None
+    folder = None
+
+    @initialize(
+        lengths=st.lists(st.integers(0, 12), min_size=4, max_size=14),
+        prices=st.tuples(PRICES, PRICES, PRICES, PRICES),
+        prefixes=st.tuples(*[st.sampled_from(["once", "every request"])] * 2),
+        cap=st.sampled_from([1, 16]),
+        deterministic=st.booleans(),
+        share=st.integers(-1, 6),
+    )
+    def begin(self, lengths, prices, prefixes, cap, deterministic, share):
+        self.folder = Path(tempfile.mkdtemp(dir=MEMORY))
+        self.corpus = CorpusOptions(self.folder / "in.txt")
+        # Equal lengths make equal sources, and a length of 0 a blank one.
+        lines = [" ".join(f"w{n}" for n in range(length)) + "\n" for length in lengths]
+        self.corpus.path.write_text("".join(lines), "utf-8")
+        cards = []
+        for tier, prefix, pair in zip(TIERS, prefixes, (prices[:2], prices[2:]), strict=True):
+            usd = [format_usd(price)[1:] for price in pair]
+            cards.append(self.folder / f"{tier}.toml")
+            text = CARD.format(
+                name=tier, input=usd[0], output=usd[1], prefix=prefix, cap=cap,
+                skill=0.9 if tier == LARGE else 0.1,
+            )  # fmt: skip
+            cards[-1].write_text(text, "utf-8")
+        self.pair = PairOptions("en", "de", *map(str, cards), deterministic=deterministic)
+        with open_input(self.corpus) as source:
+            self.segments = scan(source.corpus, self.folder / "sources.arrow")
+        self.tiers = [
+            open_tier(name, find_model(load_card(card), "en", "de"), self.segments, "in")
+            for name, card in zip(TIERS, cards, strict=True)
+        ]
+        self.drafts = self.worst(self.tiers[0])
+        self.budget = max(1, self.drafts + self.worst(self.tiers[1]) * share // 20)
+        self.files = RunFiles(beside(self.folder / "out.txt"))
+        self.bought, self.spent, self.limit = {}, 0, 0
+
+    @staticmethod
+    def worst(tier):
+        return sum(tier.worst_nanousd.tolist()) + tier.prefix_nanousd
+
+    def teardown(self):
+        if self.folder is not None:
+            shutil.rmtree(self.folder)
+
+    # -- what the user does -------------------------------------------------------------------
+
+    @rule(
+        share=st.one_of(st.none(), st.integers(-1, 21)),
+        edge=st.integers(-2, 2),
+        failing=st.frozensets(st.integers(0, 9), max_size=4),
+        commits=st.sampled_from([None, None, 0, 1, 2, 3, 5, 8, 13]),
+    )
+    def run_it(self, share, edge, failing, commits):
+        if share is not None:
+            more = self.worst(self.tiers[1]) * share // 20
+            self.budget = max(1, (self.spent if share < 0 else self.drafts + more) + edge)
+        self.translate(failing, commits)
+
+    @precondition(lambda self: self.bought)
+    @rule()
+    def run_a_finished_one_again(self):
+        report = self.translate()
+        if report is not None and not report.failed:
+            spent = self.spent
+            assert self.translate() is not None
+            assert self.spent == spent
+
+    @rule(item=st.integers(0, 9))
+    def a_model_uses_more_than_it_may(self, item):
+        self.weather.overrunning = frozenset([item])
+        self.translate()
+        self.weather.overrunning = frozenset()
+
+    @precondition(lambda self: self.bought)
+    @rule()
+    def begin_anew(self):
+        before = self.bought, self.spent
+        self.bought, self.spent = {}, 0
+        if self.translate(restart=True) is None:
+            self.bought, self.spent = before  # refused: nothing is forgotten
+
+    # -- and what must come of it -------------------------------------------------------------
+
+    def translate(self, failing=frozenset(), commits=None, *, restart=False):
+        """Run the command; return its report, None where it was refused or broken off."""
+        self.weather.failing, self.weather.commits = failing, commits
+        options = TranslateOptions(
+            corpus=self.corpus,
+            pair=self.pair,
+            budget_nanousd=self.budget,
+            output=self.folder / "out.txt",
+            router=self.folder / "router",
+            force_router=True,
+            restart=restart,
+        )
+        try:
+            report = pipeline.translate(options)
+        except (BudgetError, UsageError) as refusal:
+            assert "budget" in refusal.message
+            self.check_ledger()
+            return None
+        except Crash:
+            self.limit = self.budget
+            self.check_ledger()
+            return None
+        except MidRunError as error:
+            assert "more than it was allowed" in error.message
+            self.limit = self.budget
+            self.check_ledger()
+            return None
+        self.limit = self.budget
+        self.check_ledger()
+        self.check_end(report)
+        return report
+
+    def check_ledger(self):
+        if not self.files.journal.exists():
+            assert not self.bought
+            return
+        with Journal(self.files.journal) as journal:
+            journal.audit()
+            assert journal.committed_nanousd() <= self.limit
+            bought = {
+                (name, one.item): one
+                for name in TIERS
+                for one in journal.hypotheses(name, range(self.segments.items))
+            }
+            spent = journal.spend_nanousd()
+        assert spent >= self.spent  # what was spent once stays spent, failures too
+        for (name, item), one in bought.items():
+            tier = self.tiers[TIERS.index(name)]
+            tokens = one.prompt_tokens + tier.prefix_tokens_per_request, one.output_tokens
+            assert one.spend_nanousd == tier.model.card.price.request(*tokens)
+            assert one.spend_nanousd <= tier.worst_nanousd[item]
+        for key, one in self.bought.items():
+            if one.failure is None:
+                assert (bought[key].text, bought[key].spend_nanousd) == (
+                    one.text,
+                    one.spend_nanousd,
+                )
+        self.bought, self.spent = bought, spent
+
+    def check_end(self, report):
+        assert report.spend_nanousd == self.spent <= self.budget
+        lines = (self.folder / "out.txt").read_text("utf-8").split("\n")
+        assert len(lines) == self.segments.rows + 1
+        large = self.tiers[1]
+        assert all((SMALL, item) in self.bought for item in range(self.segments.items))
+        plan = load_plan(self.files.plan, self.budget)
+        with Journal(self.files.journal) as journal:
+            assert journal.is_finished
+            assert journal.outstanding_nanousd() == 0
+            unsent = ~journal.sent(LARGE, self.segments.items)
+            due = 0 if journal.has_waves(LARGE) else large.prefix_nanousd
+        left = plan.order[unsent[plan.order]]
+        unspent = self.budget - self.spent
+        assert not len(left) or unspent < int(large.worst_nanousd[left].min()) + due
+        failed = [key for key, one in self.bought.items() if one.failure is not None]
+        assert report.failed == 0 or failed
+
+    @invariant()
+    def spend_keeps_to_the_budget(self):
+        if self.folder is not None:
+            assert self.spent <= max(self.limit, 0)
+
+
+TestWholeRun = WholeRun.TestCase
+TestWholeRun.settings = settings(max_examples=30, stateful_step_count=10, deadline=None)
+
+
+def test_what_cannot_be_counted_is_refused_before_anything_is_paid(tmp_path):
+    cards = []
+    for tier in TIERS:
+        cards.append(tmp_path / f"{tier}.toml")
+        price = {"input": "0", "output": "1000000000", "prefix": "once", "cap": 1, "skill": 1}
+        cards[-1].write_text(CARD.format(name=tier, **price).replace("100000\n", "1000000\n"))
+    (tmp_path / "in.txt").write_text("".join(f"{'w ' * 300_000}{row}\n" for row in range(9)))
+    options = TranslateOptions(
+        corpus=CorpusOptions(tmp_path / "in.txt"),
+        pair=PairOptions("en", "de", *map(str, cards)),
+        budget_nanousd=10**18,
+        router=tmp_path / "router",
+        force_router=True,
+    )
+    with pytest.raises(UsageError, match=r"small.toml: at this price .* than can be counted"):
+        pipeline.translate(options)
+    assert not list(tmp_path.glob("*.routelmt"))
+
+
+@given(
+    worst=st.lists(st.integers(0, 50), min_size=1, max_size=25),
+    share=st.floats(0.1, 1.2),
+    seeds=st.lists(st.integers(0, 999), min_size=3, max_size=3),
+)
+@settings(max_examples=25, deadline=None)
+def test_workers_at_once_share_one_cap(worst, share, seeds):
+    """Each has a connection of its own, all want the same items, some requests fail."""
+    budget = max(1, int(sum(worst) * share))
+    watched, unexpected = [], []
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        path = Path(folder) / "journal.sqlite"
+        with Journal(path) as watcher:
+
+            def work(seed):
+                random = np.random.default_rng(seed)
+                with Journal(path) as journal:
+                    for item in random.permutation(len(worst)).tolist():
+                        try:
+                            wave = journal.reserve(
+                                LARGE,
+                                np.array([item]),
+                                np.array([worst[item]]),
+                                budget_nanousd=budget,
+                                prefix_nanousd=3,
+                            )
+                        except ValueError:
+                            continue  # does not fit, or another was first
+                        spend = int(random.integers(worst[item] + 1))
+                        failure = "made to fail" if random.random() < 0.2 else None
+                        journal.settle(
+                            wave, [Hypothesis(item, "", 1, 1, False, None, failure, spend)]
+                        )
+
+            def guarded(seed):
+                try:
+                    work(seed)
+                except Exception as error:
+                    unexpected.append(error)
+
+            threads = [threading.Thread(target=guarded, args=(seed,)) for seed in seeds]
+            for thread in threads:
+                thread.start()
+            while any(thread.is_alive() for thread in threads):
+                watched.append(watcher.committed_nanousd())
+            for thread in threads:
+                thread.join()
+            assert unexpected == []
+            watcher.audit()
+            assert max([*watched, watcher.committed_nanousd()]) <= budget
+            assert watcher.outstanding_nanousd() == 0

@@ -1,0 +1,38 @@
+"""The benchmarks of whole runs print one line of JSON each."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from faulty_disk import compiler
+
+BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
+
+
+def line_of(script, *options):
+    command = [sys.executable, BENCHMARKS / script, *options]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    (line,) = result.stdout.splitlines()
+    return json.loads(line)
+
+
+@pytest.mark.skipif(compiler() is None, reason="there is no C compiler")
+def test_safety():
+    line = line_of("safety.py", "--kills", "2", "--seed", "1")
+    assert line["stand_in"]["faults"] >= 2
+    assert sum(line["stand_in"]["by_stage"].values()) == line["stand_in"]["faults"]
+    assert "demo_pair" not in line
+
+
+def test_soak(tmp_path):
+    line = line_of("soak.py", "--segments", "300", "--deterministic", "--folder", str(tmp_path))
+    assert line["segments"] >= line["distinct_segments"] > line["retranslated"] > 0
+    assert line["peak_memory_mib"] >= line["imports_memory_mib"] > 0
+    assert 0 < line["outside_translator"] <= line["seconds"]["all"]
+    assert line["journal_bytes_per_segment"] > 0
+    assert list(tmp_path.iterdir()) == []
