@@ -209,8 +209,8 @@ def _read(
         lengths = np.array([len(text) for text in segments.sources.take(usable)])
         usable = usable[sample_by_length(lengths, options.limit, seed=options.seed)]
     refuse_too_few(source.name, len(usable))
-    small = open_tier(SMALL, pair.small, segments, source.name)
-    large = open_tier(LARGE, pair.large, segments, source.name)
+    small = open_tier(SMALL, pair.small, segments)
+    large = open_tier(LARGE, pair.large, segments)
     return _Corpus(segments, metric, references, documents, usable, small, large)
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from routelmt_cli.errors import UsageError
 from routelmt_cli.run.segments import Segments
 from routelmt_cli.translators.models import Model
 from routelmt_cli.translators.protocol import Outcome, TokenCounts
@@ -64,39 +63,20 @@ class Tier:
         return self.model.card.price.request(prompt, outcome.output_tokens)
 
 
-def open_tier(
-    name: str, model: Model, segments: Segments, input_name: str, *, with_states: bool = False
-) -> Tier:
+def open_tier(name: str, model: Model, segments: Segments, *, with_states: bool = False) -> Tier:
     """Count every item's tokens in a model's vocabulary.
 
     Parameters
     ----------
     name, model, segments
         The tier's name, its model, and the items.
-    input_name
-        What a message calls the corpus.
     with_states
         Whether hidden states are kept where hypotheses of the tier are bought.
-
-    Raises
-    ------
-    UsageError
-        Where a segment does not fit the model's context, naming its row.
     """
     blocks: list[TokenCounts] = []
     with model.open_counter() as counter:
-        for first, sources in segments.sources.batches():
-            counts = counter.count(sources)
-            too_long = np.flatnonzero(counts.context_tokens > counter.context_limit)
-            if len(too_long):
-                row = int(segments.first_row[first + too_long[0]]) + 1
-                needed = int(counts.context_tokens[too_long[0]])
-                raise UsageError(
-                    f"{input_name}: segment {row} needs {needed} tokens with its prompt, the "
-                    f"context of {name} model '{model.card.name}' is {counter.context_limit}",
-                    hint="split the segment, or raise context_tokens in the model card",
-                )
-            blocks.append(counts)
+        for _, sources in segments.sources.batches():
+            blocks.append(counter.count(sources))
         prefix_tokens = counter.prefix_tokens
     card = model.card
     empty = np.zeros(0, np.int64)

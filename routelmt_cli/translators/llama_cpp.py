@@ -10,7 +10,7 @@ from routelmt_cli.translators.card import ModelCard
 from routelmt_cli.translators.hidden_state import mean_state
 from routelmt_cli.translators.llama_schedule import Finished, Job, Scheduler
 from routelmt_cli.translators.llama_session import LlamaSession
-from routelmt_cli.translators.pieces import Pieces, cut
+from routelmt_cli.translators.pieces import Pieces
 from routelmt_cli.translators.protocol import Outcome, Request, TokenCounts
 from routelmt_cli.translators.token_statistics import TokenStatistics
 
@@ -124,7 +124,7 @@ class LlamaTranslator(LlamaSession):
         def jobs() -> Iterator[Job]:
             key = 0
             for request in requests:
-                pieces = cut(request.source)
+                pieces = prompter.pieces(request.source)
                 tokens = [prompter.source(piece) for piece in pieces.texts]
                 prompt_tokens = sum(len(part) + len(prompter.suffix) for part in tokens)
                 entry = _Pending(request.item, pieces, prompt_tokens)

@@ -24,7 +24,6 @@ from routelmt_cli.translators.card import ModelCard
 from routelmt_cli.translators.hidden_state import StateAverage, mean_state
 from routelmt_cli.translators.llama_library import LlamaModel
 from routelmt_cli.translators.llama_session import LlamaSession
-from routelmt_cli.translators.pieces import pair
 from routelmt_cli.translators.protocol import Outcome, ScoreRequest
 from routelmt_cli.translators.token_statistics import TokenStatistics, token_statistics
 
@@ -146,26 +145,17 @@ class LlamaScorer(LlamaSession):
             ]
 
     def _texts(self, request: ScoreRequest) -> list[_Text]:
-        prompter, texts = self._prompter, []
-        room = self.context_limit - self.prefix_tokens - len(prompter.suffix)
-        for source, draft in pair(request.source, request.draft):
-            if not draft and not self._with_states:
-                continue
-            prompt = prompter.source(source)
-            if not prompt and not prompter.suffix:  # a blank source, and nothing to begin after
-                continue
-            tokens = prompter.draft(draft) if draft else []
-            of_source, of_draft = share_room(len(prompt), len(tokens), room)
-            whole = of_draft == len(tokens)
-            end = [_END] if draft and whole and len(self._ends) else []
-            texts.append(
-                _Text(
-                    [*prompt[:of_source], *prompter.suffix],
-                    [*tokens[:of_draft], *end],
-                    whole=whole and of_source == len(prompt),
-                )
+        prompts = self._prompter.draft_prompts(
+            request.source, request.draft, blank=self._with_states
+        )
+        return [
+            _Text(
+                part.prompt,
+                [*part.draft, _END] if part.has_end and len(self._ends) else part.draft,
+                whole=part.whole,
             )
-        return texts
+            for part in prompts
+        ]
 
     def _outcome(self, request: ScoreRequest, texts: list[_Text]) -> Outcome:
         statistics = TokenStatistics.concatenate(part for text in texts for part in text.statistics)
@@ -240,22 +230,6 @@ class LlamaScorer(LlamaSession):
                 tokens[row] = self._ends[part[row, self._ends].argmax()]
             parts.append(token_statistics(part, part.argmax(axis=1), tokens, self._work))
         return TokenStatistics.concatenate(parts)
-
-
-def share_room(source_tokens: int, draft_tokens: int, room: int) -> tuple[int, int]:
-    """Return how many tokens of a source and of its draft are kept where both must fit.
-
-    The draft is shortened first, down to half of the room, and then the source.
-
-    Parameters
-    ----------
-    source_tokens, draft_tokens
-        How many there are.
-    room
-        How many fit, at least 2.
-    """
-    source = min(source_tokens, max(room - draft_tokens, room // 2))
-    return source, min(draft_tokens, room - source)
 
 
 def _ending_tokens(model: LlamaModel, stop: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -74,17 +74,6 @@ def test_a_pipe_gets_as_many_lines_as_it_gave(tmp_path):
     assert all(lines[i] for i in (0, 1, 3))
 
 
-def test_a_segment_too_long_for_the_model_is_named_before_anything_is_spent(tmp_path):
-    corpus = tmp_path / "in.txt"
-    corpus.write_text("Hola.\n" + "palabra " * 3000 + "\n")
-    result = _routelmt(
-        "translate", "in.txt", "--from", "es", "--to", "en", "--budget", "1", folder=tmp_path
-    )
-    assert result.returncode == 2
-    assert b"in.txt: segment 2 needs" in result.stderr
-    assert not (tmp_path / "in.en.txt").exists()
-
-
 def test_the_c_library_is_silent_unless_asked(tmp_path):
     (tmp_path / "in.txt").write_text("Hola.\n")
     command = ("translate", "in.txt", "--from", "es", "--to", "en", "--budget", "1")

@@ -10,6 +10,7 @@ import pytest
 
 from routelmt_cli.translators.protocol import Request
 
+GROUP = 8
 BREAKS = re.compile("[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
 SHORT = ["El perro duerme.", "¿Qué hora es?", "Llueve mucho hoy.", "Tengo hambre.", "Buenos días."]
 BROKEN = ["Buenos días.\nHasta luego.", "Uno\t\tdos", "Sí.\r\n\u2028No.\n", "\n\nAdiós."]
@@ -141,6 +142,27 @@ def test_special_tokens_in_a_source_are_text(subject, batched):
     for outcome in outcomes_of(batched, sources):
         assert outcome.text
         assert len(outcome.text.splitlines()) == 1
+
+
+def test_a_source_longer_than_the_context_is_translated_in_parts(subject, batched):
+    card = subject.model.card
+    # Short caps: most of the context is for the sources, and little is to be decoded.
+    short = batched.prefix_tokens + 100
+    decoding = dataclasses.replace(
+        card.decoding, context_tokens=short, cap_ratio=0.1, cap_extra=2, parallel_sequences=GROUP
+    )
+    model = dataclasses.replace(subject.model, card=dataclasses.replace(card, decoding=decoding))
+    sources = ["Llueve mucho hoy.  " * 30, "palabra" * 80, "你好，" * 60]
+    with model.open_counter() as counter:
+        counts = counter.count(sources)
+    assert (counts.context_tokens <= short).all()
+    if subject.name != "stand-in":  # for which a word is a token
+        assert (counts.prompt_tokens > 100).all()
+    with model.open_translator(with_logprobs=False, deterministic=False) as translator:
+        for outcome in outcomes_of(translator, sources):
+            assert outcome.prompt_tokens == counts.prompt_tokens[outcome.item]
+            assert outcome.output_tokens <= counts.cap_tokens[outcome.item]
+            assert outcome.text.strip()
 
 
 def test_outcomes_do_not_depend_on_the_numbers_of_the_requests(batched):
