@@ -85,6 +85,7 @@ class LlamaTranslator(LlamaSession):
         use_extra_buffers: bool = True,
     ) -> None:
         self.deterministic = deterministic
+        self._with_logprobs, self._with_states = with_logprobs, with_states
         super().__init__(
             card,
             weights,
@@ -93,13 +94,15 @@ class LlamaTranslator(LlamaSession):
             threads=threads,
             use_extra_buffers=use_extra_buffers,
         )
+
+    def _begin(self) -> None:
         self._scheduler = Scheduler(
             self._context,
             prefix=self._prompter.prefix,
-            stop=card.decoding.stop,
+            stop=self._card.decoding.stop,
             slots=self.group_size,
-            with_logprobs=with_logprobs,
-            with_states=with_states,
+            with_logprobs=self._with_logprobs,
+            with_states=self._with_states,
         )
 
     def count(self, sources: Sequence[str]) -> TokenCounts:
@@ -108,13 +111,14 @@ class LlamaTranslator(LlamaSession):
 
     def translate(self, requests: Iterable[Request]) -> Iterator[Sequence[Outcome]]:
         """Translate the requests; each sequence of outcomes is one commit."""
-        if not self.deterministic:
-            yield from self._decode(requests)
-            return
-        remaining = iter(requests)
-        while group := list(islice(remaining, self.group_size)):
-            self._scheduler.reset()
-            yield [outcome for commit in self._decode(group) for outcome in commit]
+        with self._alone():
+            if not self.deterministic:
+                yield from self._decode(requests)
+                return
+            remaining = iter(requests)
+            while group := list(islice(remaining, self.group_size)):
+                self._scheduler.reset()
+                yield [outcome for commit in self._decode(group) for outcome in commit]
 
     def _decode(self, requests: Iterable[Request]) -> Iterator[list[Outcome]]:
         prompter = self._prompter

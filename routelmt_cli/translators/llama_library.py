@@ -17,10 +17,23 @@ import numpy.typing as npt
 
 from routelmt_cli.errors import MidRunError, UsageError
 from routelmt_cli.translators import llama_log, openmp
+from routelmt_cli.translators.llama_signals import (
+    decoding_flag,
+    loading_flag,
+    set_abort_callback,
+    set_progress_callback,
+)
+
+# Of llama_decode.
+_NO_ROOM, _ABORTED = 1, 2
 
 
 class DecodeError(MidRunError):
     """llama.cpp could not evaluate a batch."""
+
+
+class NoRoomError(DecodeError):
+    """The cache has no room for a batch; nothing of it was evaluated."""
 
 
 class LlamaModel:
@@ -54,7 +67,12 @@ class LlamaModel:
         params.n_gpu_layers = -1
         params.use_extra_bufts = use_extra_buffers
         params.vocab_only = vocabulary_only
-        self.handle = llama_cpp.llama_model_load_from_file(os.fsencode(path), params)
+        set_progress_callback(params)
+        with loading_flag().watched():
+            self.handle = llama_cpp.llama_model_load_from_file(os.fsencode(path), params)
+        if not self.handle and loading_flag().changed:
+            # The signal's handler has run and raised nothing, so the model is wanted.
+            self.handle = llama_cpp.llama_model_load_from_file(os.fsencode(path), params)
         if not self.handle:
             raise UsageError(
                 f"{path}: llama.cpp cannot load this model",
@@ -183,6 +201,8 @@ class LlamaContext:
                 hint="lower parallel_sequences or context_tokens in the model card",
             )
         self._memory = llama_cpp.llama_get_memory(self.handle)
+        self._signals = decoding_flag()
+        set_abort_callback(self.handle)
         self.token = np.zeros(batch_tokens, np.int32)
         self.position = np.zeros(batch_tokens, np.int32)
         self.sequence = np.zeros(batch_tokens, np.int32)
@@ -228,16 +248,23 @@ class LlamaContext:
 
         Raises
         ------
+        NoRoomError
+            Where the cache is full; the sequences hold what they held before.
         DecodeError
-            Where llama.cpp refuses. That the KV cache is full (its code 1) cannot happen where
-            every sequence keeps to the context's ``sequence_tokens``.
+            Where llama.cpp refuses.
         """
         rows = int(np.count_nonzero(self.wants_logits[:tokens]))
         if with_states and rows != tokens:
             raise ValueError("every row must want logits where states are asked for")
         self._api.llama_set_embeddings(self.handle, with_states)
         self._batch.n_tokens = tokens
-        code = self._api.llama_decode(self.handle, self._batch)
+        with self._signals.watched():
+            code = self._api.llama_decode(self.handle, self._batch)
+        if code == _ABORTED:
+            # As above. No part of the batch was kept, since it is evaluated at once or not at all.
+            code = self._api.llama_decode(self.handle, self._batch)
+        if code == _NO_ROOM:
+            raise NoRoomError("llama.cpp has no room for a batch in its cache")
         if code != 0:
             raise DecodeError(f"llama.cpp could not evaluate a batch (code {code})")
         if rows == 0:
@@ -282,8 +309,9 @@ class LlamaContext:
         self._api.llama_memory_seq_cp(self._memory, source, target, -1, -1)
 
     def drop_sequence(self, sequence: int) -> None:
-        """Forget a sequence."""
-        self._api.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+        """Forget a sequence; nothing is left to forget in a closed context."""
+        if self.handle:
+            self._api.llama_memory_seq_rm(self._memory, sequence, -1, -1)
 
     def clear(self) -> None:
         """Forget every sequence and the cache's data: the state of a new context."""

@@ -127,7 +127,9 @@ class LlamaScorer(LlamaSession):
             threads=threads,
             use_extra_buffers=use_extra_buffers,
         )
-        self._ends = _ending_tokens(self._model, card.decoding.stop)
+
+    def _begin(self) -> None:
+        self._ends = _ending_tokens(self._model, self._card.decoding.stop)
         self._work = np.empty((_SLICE_ROWS, self._model.vocabulary_size), np.float32)
         if self._prompter.prefix:
             self._context.evaluate(0, self._prompter.prefix)
@@ -135,14 +137,16 @@ class LlamaScorer(LlamaSession):
     def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Sequence[Outcome]]:
         """Score the drafts; each sequence of outcomes is one commit."""
         remaining = iter(requests)
-        while group := list(islice(remaining, self.group_size)):
-            texts = [self._texts(request) for request in group]
-            together = [text for parts in texts for text in parts]
-            for start in range(0, len(together), self.group_size):
-                self._evaluate(together[start : start + self.group_size])
-            yield [
-                self._outcome(request, parts) for request, parts in zip(group, texts, strict=True)
-            ]
+        with self._alone():
+            while group := list(islice(remaining, self.group_size)):
+                texts = [self._texts(request) for request in group]
+                together = [text for parts in texts for text in parts]
+                for start in range(0, len(together), self.group_size):
+                    self._evaluate(together[start : start + self.group_size])
+                yield [
+                    self._outcome(request, parts)
+                    for request, parts in zip(group, texts, strict=True)
+                ]
 
     def _texts(self, request: ScoreRequest) -> list[_Text]:
         prompts = self._prompter.draft_prompts(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 from demo_pair import NEEDS_DEMO_MODELS
 
@@ -81,3 +83,26 @@ def test_the_c_library_is_silent_unless_asked(tmp_path):
     assert b"llama_" not in quiet.stderr and b"ggml" not in quiet.stderr
     loud = _routelmt(*command, "-vv", "--restart", folder=tmp_path)
     assert b"llama_" in loud.stderr
+
+
+def test_ctrl_c_ends_a_run_within_a_second(tmp_path):
+    (tmp_path / "in.txt").write_text("\n".join(f"{i}. {SOURCES[1]}" for i in range(200)))
+    command = ("translate", "in.txt", "--from", "es", "--to", "en", "--budget", "1", "-v")
+    with subprocess.Popen(
+        [sys.executable, "-m", "routelmt_cli", *command],
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env={**os.environ, "COLUMNS": "100", "NO_COLOR": "1"},
+        text=True,
+    ) as process:
+        for line in process.stderr:
+            if line.startswith("drafting"):
+                break
+        time.sleep(1.5)  # the model is loaded, and decodes
+        begun = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        errors = process.stderr.read()
+        assert process.wait() == 130
+        assert time.monotonic() - begun < 1
+    assert "Traceback" not in errors
+    assert "stopped; run the same command again to continue" in errors

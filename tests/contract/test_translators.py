@@ -188,6 +188,13 @@ def test_a_translation_that_is_left_early_leaves_nothing_behind(batched, mixed):
     )
 
 
+def test_a_translation_that_outlives_its_translator_does_no_harm(subject):
+    with subject.open(deterministic=False) as translator:
+        begun = translator.translate(Request(i, s) for i, s in enumerate(SHORT))
+        next(begun)
+    begun.close()
+
+
 def test_deterministic_commits_are_whole_groups_in_order(subject, deterministic):
     sources = [*SHORT[:4], BROKEN[0], BLANK[0], SHORT[4]]
     groups = commits_of(deterministic, sources)

@@ -54,6 +54,7 @@ class ToyContext:
         self.token, self.position, self.sequence = np.zeros((3, batch_tokens), np.int32)
         self.wants_logits = np.zeros(batch_tokens, np.int8)
         self.outputs = 0
+        self.closed = False
 
     def decode(self, tokens, *, with_states=False):
         assert 0 < tokens <= self.batch_tokens
@@ -83,13 +84,15 @@ class ToyContext:
         self._held[target] = list(self._held[source])
 
     def drop_sequence(self, sequence):
-        self._held[sequence] = []
+        if not self.closed:
+            self._held[sequence] = []
 
     def clear(self):
         self._held = [[] for _ in self._held]
 
     def close(self):
         assert not any(self._held[1:])
+        self.closed = True
 
 
 def _luck(tokens):
