@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from routelmt_cli.run.segments import Segments
+from routelmt_cli.translators.demand import Demand
 from routelmt_cli.translators.models import Model
 from routelmt_cli.translators.protocol import Outcome, TokenCounts
 
@@ -32,6 +33,8 @@ class Tier:
         int64: what a request can cost at most.
     prefix_nanousd
         What the shared prompt prefix costs, once a run; 0 where every request pays for it.
+    demand
+        What the items ask of the model's cache.
     with_states
         Whether the hidden states of its hypotheses are kept.
     """
@@ -44,6 +47,7 @@ class Tier:
     worst_nanousd: npt.NDArray[np.int64]
     prefix_nanousd: int
     prefix_tokens_per_request: int
+    demand: Demand
     with_states: bool = False
 
     def cost_nanousd(self, output_tokens: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
@@ -95,5 +99,6 @@ def open_tier(name: str, model: Model, segments: Segments, *, with_states: bool 
         worst_nanousd=card.price.requests(prompt + per_request, caps),
         prefix_nanousd=card.price.request(prefix_tokens, 0) if once else 0,
         prefix_tokens_per_request=per_request,
+        demand=Demand.of(blocks, prefix_tokens),
         with_states=with_states,
     )

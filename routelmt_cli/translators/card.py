@@ -270,5 +270,5 @@ def _decoding(table: _Table) -> DecodingCard:
         cap_ratio=float(table.number("cap_ratio", 2.0, 0.1, 20)),
         cap_extra=table.whole("cap_extra", 16, 1, 4096),
         context_tokens=table.whole("context_tokens", 2048, 64, 1 << 20),
-        parallel_sequences=table.whole("parallel_sequences", 16, 1, 256),
+        parallel_sequences=table.whole("parallel_sequences", 16, 1, 255),
     )

@@ -7,9 +7,11 @@ from itertools import islice
 from pathlib import Path
 
 from routelmt_cli.translators.card import ModelCard
+from routelmt_cli.translators.demand import Demand
 from routelmt_cli.translators.hidden_state import mean_state
 from routelmt_cli.translators.llama_schedule import Finished, Job, Scheduler
 from routelmt_cli.translators.llama_session import LlamaSession
+from routelmt_cli.translators.llama_settings import LlamaSettings
 from routelmt_cli.translators.pieces import Pieces
 from routelmt_cli.translators.protocol import Outcome, Request, TokenCounts
 from routelmt_cli.translators.token_statistics import TokenStatistics
@@ -60,8 +62,10 @@ class LlamaTranslator(LlamaSession):
         own, so a greedy text can differ from one without where two tokens are nearly equal.
     deterministic
         Decode static groups, each from a clean state.
-    threads
-        Threads for decoding; all that this process may use by default.
+    demand
+        What the corpus asks of the cache; None for sequences that all fill the context.
+    settings
+        The context's layout; the card's and all threads by default.
     use_extra_buffers
         Let llama.cpp repack weights for this processor (see ``llama_selfcheck``).
 
@@ -69,6 +73,8 @@ class LlamaTranslator(LlamaSession):
     ------
     UsageError
         Where the file cannot be loaded or the prompt not rendered.
+    MidRunError
+        Where the memory is not enough.
     """
 
     def __init__(
@@ -81,7 +87,8 @@ class LlamaTranslator(LlamaSession):
         with_logprobs: bool,
         with_states: bool = False,
         deterministic: bool = False,
-        threads: int | None = None,
+        demand: Demand | None = None,
+        settings: LlamaSettings | None = None,
         use_extra_buffers: bool = True,
     ) -> None:
         self.deterministic = deterministic
@@ -91,7 +98,9 @@ class LlamaTranslator(LlamaSession):
             weights,
             source_language=source_language,
             target_language=target_language,
-            threads=threads,
+            demand=demand,
+            all_at_once=deterministic,
+            settings=settings,
             use_extra_buffers=use_extra_buffers,
         )
 

@@ -24,11 +24,11 @@ from routelmt_cli.translators.card import ModelCard
 from routelmt_cli.translators.hidden_state import StateAverage, mean_state
 from routelmt_cli.translators.llama_library import LlamaModel
 from routelmt_cli.translators.llama_session import LlamaSession
+from routelmt_cli.translators.llama_settings import LlamaSettings
 from routelmt_cli.translators.protocol import Outcome, ScoreRequest
 from routelmt_cli.translators.token_statistics import TokenStatistics, token_statistics
 
 _OUTPUT_ROWS = 128  # bounds llama.cpp's logits: 134 MB of them at a vocabulary of 2^18
-_SLICE_ROWS = 16  # bounds the working copy of them
 _END = -1  # stands for the most probable token that ends a text
 
 
@@ -51,6 +51,11 @@ class _Text:
     whole: bool
     statistics: list[TokenStatistics] = field(default_factory=list)
     state: StateAverage = field(default_factory=StateAverage)
+
+    @property
+    def cells(self) -> int:
+        """How many tokens are held at its end, the shared prefix apart."""
+        return len(self.prompt) + len(self.targets)
 
     @property
     def inputs(self) -> list[int]:
@@ -96,8 +101,8 @@ class LlamaScorer(LlamaSession):
         BCP 47 codes.
     with_states
         Whether outcomes carry the hidden state; blank drafts then have one as well.
-    threads
-        Threads for evaluation; all that this process may use by default.
+    settings
+        The context's layout; the card's and all threads by default.
     use_extra_buffers
         Let llama.cpp repack weights for this processor (see ``llama_selfcheck``).
 
@@ -105,6 +110,8 @@ class LlamaScorer(LlamaSession):
     ------
     UsageError
         Where the file cannot be loaded or the prompt not rendered.
+    MidRunError
+        Where the memory is not enough.
     """
 
     def __init__(
@@ -115,7 +122,7 @@ class LlamaScorer(LlamaSession):
         source_language: str,
         target_language: str,
         with_states: bool = False,
-        threads: int | None = None,
+        settings: LlamaSettings | None = None,
         use_extra_buffers: bool = True,
     ) -> None:
         self._with_states = with_states
@@ -124,13 +131,14 @@ class LlamaScorer(LlamaSession):
             weights,
             source_language=source_language,
             target_language=target_language,
-            threads=threads,
+            outputs=_OUTPUT_ROWS,
+            settings=settings,
             use_extra_buffers=use_extra_buffers,
         )
 
     def _begin(self) -> None:
         self._ends = _ending_tokens(self._model, self._card.decoding.stop)
-        self._work = np.empty((_SLICE_ROWS, self._model.vocabulary_size), np.float32)
+        self._work = np.empty(self._model.vocabulary_size, np.float32)
         if self._prompter.prefix:
             self._context.evaluate(0, self._prompter.prefix)
 
@@ -141,8 +149,8 @@ class LlamaScorer(LlamaSession):
             while group := list(islice(remaining, self.group_size)):
                 texts = [self._texts(request) for request in group]
                 together = [text for parts in texts for text in parts]
-                for start in range(0, len(together), self.group_size):
-                    self._evaluate(together[start : start + self.group_size])
+                for texts_that_fit in self._that_fit(together):
+                    self._evaluate(texts_that_fit)
                 yield [
                     self._outcome(request, parts)
                     for request, parts in zip(group, texts, strict=True)
@@ -160,6 +168,19 @@ class LlamaScorer(LlamaSession):
             )
             for part in prompts
         ]
+
+    def _that_fit(self, texts: Sequence[_Text]) -> Iterator[list[_Text]]:
+        """Divide texts into groups that the cache can hold."""
+        group: list[_Text] = []
+        free = room = self._context.cells - self.prefix_tokens
+        for text in texts:
+            if group and (len(group) == self.group_size or text.cells > free):
+                yield group
+                group, free = [], room
+            group.append(text)
+            free -= text.cells
+        if group:
+            yield group
 
     def _outcome(self, request: ScoreRequest, texts: list[_Text]) -> Outcome:
         statistics = TokenStatistics.concatenate(part for text in texts for part in text.statistics)
@@ -226,14 +247,10 @@ class LlamaScorer(LlamaSession):
     def _statistics(
         self, logits: npt.NDArray[np.float32], targets: npt.NDArray[np.int64]
     ) -> TokenStatistics:
-        parts = []
-        for start in range(0, len(logits), _SLICE_ROWS):
-            part = logits[start : start + _SLICE_ROWS]
-            tokens = targets[start : start + _SLICE_ROWS].copy()
-            for row in np.flatnonzero(tokens == _END).tolist():
-                tokens[row] = self._ends[part[row, self._ends].argmax()]
-            parts.append(token_statistics(part, part.argmax(axis=1), tokens, self._work))
-        return TokenStatistics.concatenate(parts)
+        tokens = targets.copy()
+        for row in np.flatnonzero(tokens == _END).tolist():
+            tokens[row] = self._ends[logits[row, self._ends].argmax()]
+        return token_statistics(logits, self._work, tokens)[1]
 
 
 def _ending_tokens(model: LlamaModel, stop: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -99,9 +99,11 @@ def _survives(weights: Path, *, extra_buffers: bool) -> bool:
 def check(weights: Path, *, extra_buffers: bool) -> None:
     """Load the weights and evaluate a few tokens; what the child process runs."""
     from routelmt_cli.translators.llama_library import LlamaContext, LlamaModel
+    from routelmt_cli.translators.llama_settings import LlamaSettings
 
     model = LlamaModel(weights, use_extra_buffers=extra_buffers)
-    context = LlamaContext(model, sequences=1, sequence_tokens=_TOKENS + 8, threads=2)
+    settings = LlamaSettings(sequences=1, threads=2)
+    context = LlamaContext(model, settings, cells=_TOKENS + 8, outputs=1)
     token = next(iter(model.tokenize("a", parse_special=False)))
     context.evaluate(0, [token] * _TOKENS)
     context.close()

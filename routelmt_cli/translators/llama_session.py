@@ -7,7 +7,6 @@ nor scores.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -15,8 +14,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from routelmt_cli.translators.card import ModelCard
+from routelmt_cli.translators.demand import Demand
+from routelmt_cli.translators.free_memory import free_bytes
 from routelmt_cli.translators.llama_library import LlamaContext, LlamaModel
+from routelmt_cli.translators.llama_memory import cache_cells, footprint
 from routelmt_cli.translators.llama_prompter import LlamaPrompter
+from routelmt_cli.translators.llama_settings import LlamaSettings, default_settings
 
 _Session = TypeVar("_Session", bound="LlamaSession")
 
@@ -32,8 +35,14 @@ class LlamaSession:
         The checked GGUF file.
     source_language, target_language
         BCP 47 codes.
-    threads
-        Threads for evaluation; all that this process may use by default.
+    outputs
+        The most tokens of a batch whose logits are wanted; one for each sequence by default.
+    demand
+        What the corpus asks of the cache; None for sequences that all fill the context.
+    all_at_once
+        Whether the output depends on it that all sequences fit into memory.
+    settings
+        The context's layout; the card's and all threads by default.
     use_extra_buffers
         Let llama.cpp repack weights for this processor (see ``llama_selfcheck``).
 
@@ -41,6 +50,8 @@ class LlamaSession:
     ------
     UsageError
         Where the file cannot be loaded or the prompt not rendered.
+    MidRunError
+        Where the memory is not enough.
     """
 
     def __init__(
@@ -50,11 +61,17 @@ class LlamaSession:
         *,
         source_language: str,
         target_language: str,
-        threads: int | None = None,
+        outputs: int | None = None,
+        demand: Demand | None = None,
+        all_at_once: bool = False,
+        settings: LlamaSettings | None = None,
         use_extra_buffers: bool = True,
     ) -> None:
         self._card = card
-        self.group_size = card.decoding.parallel_sequences
+        settings = settings or default_settings(card)
+        outputs = outputs or settings.sequences
+        self.group_size = settings.sequences
+        free = free_bytes()  # before the weights take their part of it
         self._busy = threading.Lock()
         with ExitStack() as opened:
             model = LlamaModel(weights, use_extra_buffers=use_extra_buffers)
@@ -62,12 +79,17 @@ class LlamaSession:
             self._prompter = LlamaPrompter(card, model, source_language, target_language)
             self.prefix_tokens = self._prompter.prefix_tokens
             self.context_limit = self._prompter.context_limit
-            context = LlamaContext(
-                model,
-                sequences=self.group_size + 1,
-                sequence_tokens=self.context_limit,
-                threads=threads or len(os.sched_getaffinity(0)),
+            cells = cache_cells(
+                demand or Demand.full(self.prefix_tokens, self.context_limit),
+                settings,
+                footprint(model, settings, outputs),
+                name=card.name,
+                card_path=card.card_path,
+                weights_bytes=model.weights_bytes,
+                free=None if model.on_another_device else free,
+                all_at_once=all_at_once,
             )
+            context = LlamaContext(model, settings, cells=cells, outputs=outputs)
             self._context = opened.enter_context(closing(context))
             self._begin()
             self._opened = opened.pop_all()

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from routelmt_cli.translators.card import ModelCard
+from routelmt_cli.translators.demand import Demand
 from routelmt_cli.translators.protocol import Scorer, TokenCounts, Translator
 from routelmt_cli.translators.stand_in import StandInTranslator
 from routelmt_cli.translators.weights import Weights, find_weights
@@ -58,9 +59,22 @@ class Model:
         )
 
     def open_translator(
-        self, *, with_logprobs: bool, deterministic: bool, with_states: bool = False
+        self,
+        *,
+        with_logprobs: bool,
+        deterministic: bool,
+        with_states: bool = False,
+        demand: Demand | None = None,
     ) -> Translator:
-        """Load the model; a context manager that frees it."""
+        """Load the model; a context manager that frees it.
+
+        Parameters
+        ----------
+        with_logprobs, with_states, deterministic
+            As ``LlamaTranslator`` takes them.
+        demand
+            What the corpus asks of the cache; None for sequences that all fill the context.
+        """
         if self.weights is None:
             return self._stand_in(deterministic=deterministic, with_states=with_states)
         from routelmt_cli.translators.llama_cpp import LlamaTranslator
@@ -74,6 +88,7 @@ class Model:
             with_logprobs=with_logprobs,
             with_states=with_states,
             deterministic=deterministic,
+            demand=demand,
             use_extra_buffers=extra_buffers_work(self.weights.path, self.weights.sha256),
         )
 

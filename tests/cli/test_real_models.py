@@ -11,6 +11,9 @@ import time
 
 from demo_pair import NEEDS_DEMO_MODELS
 
+from routelmt_cli.translators import llama_session
+from routelmt_cli.translators.cache import cache_folder
+
 SOURCES = [
     "El tren llega a las ocho.",
     "La reunión empieza mañana a las nueve y media en la sala grande.",
@@ -106,3 +109,15 @@ def test_ctrl_c_ends_a_run_within_a_second(tmp_path):
         assert time.monotonic() - begun < 1
     assert "Traceback" not in errors
     assert "stopped; run the same command again to continue" in errors
+
+
+def test_too_little_memory_is_one_clear_line(shell, monkeypatch):
+    (shell.folder / "in.txt").write_text("Hola.\n")
+    shell.environment["ROUTELMT_CACHE"] = str(cache_folder())
+    monkeypatch.setattr(llama_session, "free_bytes", lambda: 100_000_000)
+    result = shell.run("translate", "in.txt", "--from", "es", "--to", "en", "--budget", "1")
+    assert (result.code, result.stdout) == (4, b"")
+    error, hint = result.error_lines[-2:]
+    assert error.startswith("error: model 'smollm2-135m' needs 97 MB for its weights and ")
+    assert error.endswith("but only 100 MB of memory are free")
+    assert hint.startswith("hint: free some memory, or lower context_tokens in ")

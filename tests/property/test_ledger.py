@@ -96,7 +96,7 @@ class HarshModel:
     def open_counter(self):
         return StandInTranslator(self.card)
 
-    def open_translator(self, *, with_logprobs, deterministic, with_states=False):
+    def open_translator(self, *, with_logprobs, deterministic, with_states=False, demand=None):
         return HarshTranslator(self.card, self.lives, deterministic=deterministic)
 
 

@@ -14,6 +14,7 @@ from demo_pair import NEEDS_DEMO_MODELS
 
 from routelmt_cli.translators.catalogue import find_card
 from routelmt_cli.translators.llama_library import LlamaContext, LlamaModel
+from routelmt_cli.translators.llama_settings import LlamaSettings
 from routelmt_cli.translators.weights import find_weights
 
 pytestmark = NEEDS_DEMO_MODELS
@@ -29,7 +30,8 @@ def weights():
 @pytest.fixture(scope="module")
 def context(weights):
     model = LlamaModel(weights, use_extra_buffers=False)
-    context = LlamaContext(model, sequences=1, sequence_tokens=LONG, threads=2, batch_tokens=LONG)
+    settings = LlamaSettings(sequences=1, threads=2, batch_tokens=LONG)
+    context = LlamaContext(model, settings, cells=LONG, outputs=1)
     yield context
     context.close()
     model.close()

@@ -24,7 +24,6 @@ def toy(monkeypatch):
     monkeypatch.setattr(llama_session, "LlamaModel", lambda *_, **__: ToyModel())
     monkeypatch.setattr(llama_session, "LlamaContext", ToyContext)
     monkeypatch.setattr(llama_scoring, "_OUTPUT_ROWS", 5)
-    monkeypatch.setattr(llama_scoring, "_SLICE_ROWS", 2)
 
 
 def translate(sources, *, with_states=False, with_logprobs=True):
