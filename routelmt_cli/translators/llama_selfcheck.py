@@ -8,17 +8,16 @@ weights ("extra buffers"), then without. The answer is kept in the user's cache.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import platform
 import subprocess
 import sys
 from pathlib import Path
 
 from routelmt_cli.errors import UsageError
-from routelmt_cli.translators.cache import cache_folder, write_atomically
+from routelmt_cli.translators.cache import recall, remember
+from routelmt_cli.translators.machine import machine_facts
 
+_FACTS = "selfcheck.json"
 _TOKENS = 48  # enough for every matrix kernel that serves prompts
 _TIMEOUT_SECONDS = 900
 _CHILD = """
@@ -45,36 +44,18 @@ def extra_buffers_work(weights: Path, sha256: str) -> bool:
     UsageError
         Where the model does not run either way.
     """
-    memory = cache_folder() / "selfcheck.json"
-    key = hashlib.sha256(f"{sha256} {_machine()}".encode()).hexdigest()
-    try:
-        known = dict(json.loads(memory.read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        known = {}
-    if isinstance(known.get(key), bool):
-        return bool(known[key])
+    about = [sha256, machine_facts()]
+    known = recall(_FACTS, about)
+    if isinstance(known, bool):
+        return known
     for extra_buffers in (True, False):
         if _survives(weights, extra_buffers=extra_buffers):
-            known[key] = extra_buffers
-            write_atomically(memory, json.dumps(known).encode())
+            remember(_FACTS, about, extra_buffers)
             return extra_buffers
     raise UsageError(
         f"{weights}: llama.cpp cannot run this model on this machine",
         hint="check the file with 'routelmt models check'; run with -vv to see llama.cpp's log",
     )
-
-
-def _machine() -> str:
-    import llama_cpp
-
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        lines = []
-    processor = sorted({line for line in lines if line.startswith(("model name", "flags"))})
-    library = Path(llama_cpp.__file__).parent / "lib"
-    built = sorted(f"{file.name} {file.stat().st_mtime_ns}" for file in library.glob("*.so*"))
-    return repr([llama_cpp.__version__, platform.machine(), platform.release(), processor, built])
 
 
 def _survives(weights: Path, *, extra_buffers: bool) -> bool:
