@@ -105,7 +105,7 @@ class Console:
     def show_report(self, report: Report) -> None:
         """Print the closing table of a run."""
         kept = sum(report.kept_drafts.values())
-        table = _plain_table(("tier", "segments", "spend"), numeric=(1, 2))
+        table = plain_table(("tier", "segments", "spend"), numeric=(1, 2))
         for tier, model in (("small", report.small), ("large", report.large)):
             table.add_row(
                 f"{tier} ({model['name']})",
@@ -143,7 +143,7 @@ class Console:
 
     def show_estimate(self, estimate: Estimate) -> None:
         """Print what a dry run found."""
-        table = _plain_table(("", ""), numeric=(1,), show_header=False)
+        table = plain_table(("", ""), numeric=(1,), show_header=False)
         for row in estimate.rows():
             table.add_row(*row)
         self._answer.print(table)
@@ -155,7 +155,7 @@ class Console:
         from routelmt_cli.gain.report import report_lines, report_rows
 
         header, *rows = report_rows(result.figures)
-        table = _plain_table(header, numeric=range(1, len(header)))
+        table = plain_table(header, numeric=range(1, len(header)))
         for row in rows:
             table.add_row(*row)
         self._answer.print(table)
@@ -164,9 +164,10 @@ class Console:
         self.note(f"spent {format_usd(result.spend_nanousd)}; wrote {path}")
 
 
-def _plain_table(
+def plain_table(
     header: Sequence[str], numeric: Sequence[int], *, show_header: bool = True
 ) -> Table:
+    """Make a table without lines; ``numeric`` columns are aligned at their right."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=show_header)
     for index, name in enumerate(header):
         table.add_column(name, justify="right" if index in numeric else "left", no_wrap=True)

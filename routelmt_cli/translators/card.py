@@ -93,7 +93,14 @@ class DecodingCard:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """One model: weights, prompt, decoding, price."""
+    """One model: weights, prompt, decoding, price.
+
+    Attributes
+    ----------
+    nanousd_per_hour
+        What the machine costs that runs it, for ``models bench`` to derive a price from; None
+        where the card does not say.
+    """
 
     name: str
     description: str
@@ -106,6 +113,7 @@ class ModelCard:
     price_note: str
     charge_prefix: Literal["once", "every request"]
     card_path: Path
+    nanousd_per_hour: int | None = None
     stand_in: Mapping[str, Any] = field(default_factory=dict)
 
     def fingerprint(self, weights_sha256: str, source_language: str, target_language: str) -> str:
@@ -215,6 +223,9 @@ def load_card(path: Path) -> ModelCard:
         price_note=price.get("note", str, ""),
         charge_prefix=charge,
         card_path=path,
+        nanousd_per_hour=None
+        if price.get("usd_per_hour", (int, float, str), None) is None
+        else parse_price(price.data["usd_per_hour"], option=f"{price.where}: 'usd_per_hour'"),
         stand_in=root.table("stand_in", optional=True).data,
     )
 

@@ -71,7 +71,8 @@ class Model:
         Parameters
         ----------
         with_logprobs, with_states, deterministic
-            As ``LlamaTranslator`` takes them.
+            As ``LlamaTranslator`` takes them. What was found fastest on this machine is only used
+            where the text may depend on the machine's load anyway, not where ``deterministic``.
         demand
             What the corpus asks of the cache; None for sequences that all fill the context.
         """
@@ -79,6 +80,7 @@ class Model:
             return self._stand_in(deterministic=deterministic, with_states=with_states)
         from routelmt_cli.translators.llama_cpp import LlamaTranslator
         from routelmt_cli.translators.llama_selfcheck import extra_buffers_work
+        from routelmt_cli.translators.llama_settings import kept_settings
 
         return LlamaTranslator(
             self.card,
@@ -89,6 +91,7 @@ class Model:
             with_states=with_states,
             deterministic=deterministic,
             demand=demand,
+            settings=None if deterministic else kept_settings(self.weights.sha256),
             use_extra_buffers=extra_buffers_work(self.weights.path, self.weights.sha256),
         )
 

@@ -28,6 +28,7 @@ CORPUS = [GAINING, "", GUARDED, GAINING]
         ("help_models_list", ["models", "list", "--help"]),
         ("help_models_show", ["models", "show", "--help"]),
         ("help_models_check", ["models", "check", "--help"]),
+        ("help_models_bench", ["models", "bench", "--help"]),
     ],
 )
 def test_help(shell, golden, name, arguments):
