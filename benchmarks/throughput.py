@@ -11,6 +11,7 @@ of the ratios within a round.
 - ``statistics``: the same with log-probabilities, entropies and margins; ``states``: and hidden
   states; both as for the drafting model
 - ``deterministic``: the same as ``batched``, in static groups
+- ``unsorted``: the same as ``batched``, in a random order instead of the longest first
 - ``tuned``: the same as ``batched``, with the settings that ``routelmt models bench`` kept
 
 The roofline is what llama.cpp takes for made-up segments of the same mean lengths, with as many
@@ -35,7 +36,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -143,6 +144,7 @@ def all_variants(server_python: str) -> dict[str, Callable[[Work], Timed]]:
         "statistics": partial(batched, with_logprobs=True),
         "states": partial(batched, with_logprobs=True, with_states=True),
         "deterministic": partial(batched, deterministic=True),
+        "unsorted": unsorted,
         "tuned": tuned,
     }
 
@@ -247,6 +249,14 @@ def batched(
     )
 
 
+def unsorted(work: Work) -> Timed:
+    """Translate in a random order; texts come out in the order of the others."""
+    order = np.random.default_rng(0).permutation(len(work.sources)).tolist()
+    done = batched(replace(work, sources=[work.sources[item] for item in order]))
+    texts = dict(zip(order, done.texts, strict=True))
+    return replace(done, texts=[texts[item] for item in range(len(order))])
+
+
 def tuned(work: Work) -> Timed:
     """Translate with the settings that were found fastest."""
     settings = kept_settings(work.model.weights.sha256)
@@ -322,6 +332,7 @@ def report(
         "time_with_statistics": ratio("statistics", "batched"),
         "time_with_statistics_and_states": ratio("states", "batched"),
         "time_when_deterministic": ratio("deterministic", "batched"),
+        "time_when_unsorted": ratio("unsorted", "batched"),
         "share_of_texts_equal_to_batched": {name: equal_texts(name) for name in names}
         if "batched" in names
         else None,

@@ -225,7 +225,7 @@ class LlamaScorer(LlamaSession):
         )
         # A text without targets has one row all the same, for its state; what it scores is dropped.
         targets = np.array([target for text in texts for target in text.targets or [0]], np.int64)
-        for block in rows.blocks(_OUTPUT_ROWS):
+        for block in rows.blocks(min(_OUTPUT_ROWS, self._context.batch_tokens)):
             count = self._fill(rows, block)
             self._context.wants_logits[:count] = 1
             logits = self._context.decode(count, with_states=self._with_states)
