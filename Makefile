@@ -37,6 +37,7 @@ format: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/knapsack.py
 	$(BIN)/python benchmarks/throughput.py --data $(DATA)
+	$(BIN)/python benchmarks/leak.py
 	$(BIN)/python benchmarks/routing.py --data $(DATA) --from es --to en --rows 1501-1997 \
 	  --budget 0.004
 	$(MAKE) build/de-en.router

@@ -112,8 +112,8 @@ def buy_everything(options: TranslateOptions, work: Path, console: Console) -> O
     segments = scan(corpus, work / "evaluation-sources.arrow")
     rows = [text for batch in corpus.texts("reference") for text in batch.to_pylist()]
     pair, router = find_pair_and_router(options, Silent())
-    small = open_tier(SMALL, pair.small, segments, "corpus.tsv")
-    large = open_tier(LARGE, pair.large, segments, "corpus.tsv")
+    small = open_tier(SMALL, pair.small, segments)
+    large = open_tier(LARGE, pair.large, segments)
     run = work / "routed.tsv.routelmt"
     plan = load_plan(run / "plan.parquet", options.budget_nanousd)
     assert plan is not None

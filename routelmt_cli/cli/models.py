@@ -1,4 +1,4 @@
-"""``routelmt models list|show|check``."""
+"""``routelmt models list|show|check|bench``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from routelmt_cli.cli import arguments
 from routelmt_cli.cli.printable import printable
 
 models = typer.Typer(help="Model cards and their weights.")
@@ -57,3 +58,38 @@ def check(name: Name) -> None:
     verdict = "as its card says" if card.weights and card.weights.sha256 else "its card names none"
     typer.echo(printable(f"{card.name}: {weights.path}"))
     typer.echo(f"sha256 {weights.sha256} ({verdict})")
+
+
+@models.command("bench")
+def bench(
+    name: Name,
+    usd_per_hour: Annotated[
+        str | None,
+        typer.Option(metavar="USD", help="What the machine costs, to derive token prices from."),
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(metavar="S", min=1, max=3600, help="About how long it may take.")
+    ] = 90,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: arguments.Quiet = False,
+) -> None:
+    """Find a model's fastest settings on this machine, and keep them for later runs.
+
+    Sequences, threads, batch size, attention and cache type are tried one by one on made-up
+    segments; let the machine do nothing else meanwhile. Runs with --deterministic never use what
+    is kept.
+    """
+    from routelmt_cli.budget.money import parse_usd
+    from routelmt_cli.cli.models_bench import show_bench, show_trial
+    from routelmt_cli.run.model_bench import bench_model
+    from routelmt_cli.translators.catalogue import find_card
+
+    result = bench_model(
+        find_card(name),
+        seconds=seconds,
+        nanousd_per_hour=None
+        if usd_per_hour is None
+        else parse_usd(usd_per_hour, "--usd-per-hour"),
+        watch=lambda trial: None if quiet else show_trial(trial),
+    )
+    show_bench(result, as_json=as_json)

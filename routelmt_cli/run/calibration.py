@@ -105,6 +105,7 @@ def _calibrate_with_models(options: CalibrateOptions, progress: Progress) -> Cal
                 begun_with,
                 options.budget_nanousd,
                 restart=options.restart,
+                input_name=source.name,
                 check_before=partial(_refuse_small_budget, options.budget_nanousd, corpus),
             ) as journal:
                 calibration = _calibrate(options, pair, corpus, journal, progress)
@@ -210,8 +211,8 @@ def _read(
         usable = usable[sample_by_length(lengths, options.limit, seed=options.seed)]
     refuse_too_few(source.name, len(usable))
     # With hidden states, so that the probe is among the families that may be mixed.
-    small = open_tier(SMALL, pair.small, segments, source.name, with_states=True)
-    large = open_tier(LARGE, pair.large, segments, source.name)
+    small = open_tier(SMALL, pair.small, segments, with_states=True)
+    large = open_tier(LARGE, pair.large, segments)
     return _Corpus(segments, metric, references, documents, usable, small, large)
 
 

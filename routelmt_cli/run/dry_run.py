@@ -143,8 +143,8 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
         path = output.output_path(options, pair.target_language)
         begun_with = translate_identity(source, pair, router, options)
         segments = scan(source.corpus, Path(scratch) / "sources.arrow")
-        small = open_tier(SMALL, pair.small, segments, source.name)
-        large = open_tier(LARGE, pair.large, segments, source.name)
+        small = open_tier(SMALL, pair.small, segments)
+        large = open_tier(LARGE, pair.large, segments)
         folder = run_folder.in_cache(begun_with) if path is None else run_folder.beside(path)
         plan, spent, drafted = None, 0, np.zeros(segments.items, np.bool_)
         records: list[OutputRecord] = []

@@ -96,7 +96,7 @@ def score_drafts(
     parts = [_count(card, corpus, pair, rows) for pair, rows in rows_by_pair(pairs)]
     cost = sum(part.cost_nanousd for part in parts)
     watch.note(
-        f"scoring {len(corpus)} drafts with {card.name} costs up to about "
+        f"scoring {len(corpus)} drafts with {card.name} costs up to "
         f"{format_usd(-(-cost // len(corpus)))} a segment, {format_usd(cost)} in all"
     )
     if budget_nanousd is not None and cost > budget_nanousd:
@@ -122,12 +122,10 @@ def _count(
         counts = counter.count(part.sources)
         drafts = counter.count(part.drafts).source_tokens
         retranslations = counter.count(part.retranslations).source_tokens
+        read = counter.count_scored(part.sources, part.drafts)
         prefix = counter.prefix_tokens
     once = card.charge_prefix == "once"
-    # For every line one token for its end, which is scored too, and one since a draft behind its
-    # prompt may be cut into tokens otherwise than alone.
-    lines = np.array([1 + draft.count("\n") for draft in part.drafts], np.int64)
-    read = counts.prompt_tokens + drafts + 2 * lines + (0 if once else prefix)
+    read += 0 if once else prefix
     cost = sum(map(int, card.price.requests(read, np.zeros_like(read)).tolist()))
     cost += card.price.request(prefix, 0) if once else 0
     return _Part(rows, model, counts.source_tokens, drafts + 1, retranslations + 1, cost, prefix)

@@ -96,8 +96,8 @@ def translate(options: TranslateOptions, progress: Progress | None = None) -> Re
                 segments = scan(source.corpus, folder.sources)
                 source.refuse_change()
             with clock.stage("count tokens"):
-                small = _open_small(pair, router, segments, source.name)
-                large = open_tier(LARGE, pair.large, segments, source.name)
+                small = _open_small(pair, router, segments)
+                large = open_tier(LARGE, pair.large, segments)
 
             with open_journal(
                 folder,
@@ -169,11 +169,11 @@ def _translate(run: _Run, folder: RunFolder, path: Path | None) -> Report:
     return report
 
 
-def _open_small(pair: Pair, router: Router, segments: Segments, input_name: str) -> Tier:
+def _open_small(pair: Pair, router: Router, segments: Segments) -> Tier:
     """Open the tier that drafts, with hidden states where the router will look at them."""
     # What is adapted to other languages looks at none.
     with_states = router.needs_states and router.knows(pair.label)
-    return open_tier(SMALL, pair.small, segments, input_name, with_states=with_states)
+    return open_tier(SMALL, pair.small, segments, with_states=with_states)
 
 
 def refuse_small_budget(small: Tier, budget_nanousd: int, journal: Journal | None = None) -> None:

@@ -266,6 +266,10 @@ def identity(
         "price of the small model": _price(pair.small.card),
         "price of the large model": _price(pair.large.card),
         "decoding mode (--deterministic)": deterministic,
+        # It says where long segments are cut, and so what they may cost.
+        "context size of the models": [
+            model.card.decoding.context_tokens for model in (pair.small, pair.large)
+        ],
         # Only the deterministic mode's bytes depend on the group size.
         "number of parallel sequences": [
             model.card.decoding.parallel_sequences

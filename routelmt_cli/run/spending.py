@@ -95,6 +95,7 @@ class Spender:
             with_logprobs=tier.name == SMALL,
             with_states=tier.with_states,
             deterministic=self._deterministic,
+            demand=tier.demand,
         ) as translator:
             if interrupted is not None:
                 unsettled = interrupted.items[~bought[interrupted.items]]

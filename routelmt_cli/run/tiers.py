@@ -13,6 +13,7 @@ import numpy.typing as npt
 from routelmt_cli.budget.filling import check_total
 from routelmt_cli.errors import UsageError
 from routelmt_cli.run.segments import Segments
+from routelmt_cli.translators.demand import Demand
 from routelmt_cli.translators.models import Model
 from routelmt_cli.translators.protocol import Outcome, TokenCounts
 
@@ -34,6 +35,8 @@ class Tier:
         int64: what a request can cost at most.
     prefix_nanousd
         What the shared prompt prefix costs, once a run; 0 where every request pays for it.
+    demand
+        What the items ask of the model's cache.
     with_states
         Whether the hidden states of its hypotheses are kept.
     """
@@ -46,6 +49,7 @@ class Tier:
     worst_nanousd: npt.NDArray[np.int64]
     prefix_nanousd: int
     prefix_tokens_per_request: int
+    demand: Demand
     with_states: bool = False
 
     def cost_nanousd(self, output_tokens: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
@@ -65,40 +69,25 @@ class Tier:
         return self.model.card.price.request(prompt, outcome.output_tokens)
 
 
-def open_tier(
-    name: str, model: Model, segments: Segments, input_name: str, *, with_states: bool = False
-) -> Tier:
+def open_tier(name: str, model: Model, segments: Segments, *, with_states: bool = False) -> Tier:
     """Count every item's tokens in a model's vocabulary.
 
     Parameters
     ----------
     name, model, segments
         The tier's name, its model, and the items.
-    input_name
-        What a message calls the corpus.
     with_states
         Whether hidden states are kept where hypotheses of the tier are bought.
 
     Raises
     ------
     UsageError
-        Where a segment does not fit the model's context, naming its row, or the price is beyond
-        what 64 bits hold.
+        Where the price is beyond what 64 bits hold.
     """
     blocks: list[TokenCounts] = []
     with model.open_counter() as counter:
-        for first, sources in segments.sources.batches():
-            counts = counter.count(sources)
-            too_long = np.flatnonzero(counts.context_tokens > counter.context_limit)
-            if len(too_long):
-                row = int(segments.first_row[first + too_long[0]]) + 1
-                needed = int(counts.context_tokens[too_long[0]])
-                raise UsageError(
-                    f"{input_name}: segment {row} needs {needed} tokens with its prompt, the "
-                    f"context of {name} model '{model.card.name}' is {counter.context_limit}",
-                    hint="split the segment, or raise context_tokens in the model card",
-                )
-            blocks.append(counts)
+        for _, sources in segments.sources.batches():
+            blocks.append(counter.count(sources))
         prefix_tokens = counter.prefix_tokens
     card = model.card
     empty = np.zeros(0, np.int64)
@@ -126,5 +115,6 @@ def open_tier(
         worst_nanousd=worst,
         prefix_nanousd=card.price.request(prefix_tokens, 0) if once else 0,
         prefix_tokens_per_request=per_request,
+        demand=Demand.of(blocks, prefix_tokens),
         with_states=with_states,
     )

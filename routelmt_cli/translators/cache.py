@@ -1,10 +1,17 @@
-"""The user's cache folder, and files in it that are never seen half written."""
+"""The user's cache folder: files that are never seen half written, and facts that are kept there.
+
+A fact was found out once, is worth keeping, and can be found out again: a damaged file of facts is
+an empty one.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 
 def cache_folder() -> Path:
@@ -42,3 +49,34 @@ def write_atomically(path: Path, data: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def recall(file_name: str, about: object) -> Any:
+    """Return the fact that is kept in a file of the cache, None where there is none.
+
+    Parameters
+    ----------
+    file_name
+        Of the file.
+    about
+        What it is about, as JSON knows it.
+    """
+    return _facts(file_name).get(_key(about))
+
+
+def remember(file_name: str, about: object, fact: object) -> Path:
+    """Keep a fact, anything but None, in a file of the cache; return the file's path."""
+    path = cache_folder() / file_name
+    write_atomically(path, json.dumps({**_facts(file_name), _key(about): fact}).encode())
+    return path
+
+
+def _facts(file_name: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads((cache_folder() / file_name).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _key(about: object) -> str:
+    return hashlib.sha256(json.dumps(about).encode()).hexdigest()

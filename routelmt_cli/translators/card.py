@@ -97,7 +97,14 @@ class DecodingCard:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """One model: weights, prompt, decoding, price."""
+    """One model: weights, prompt, decoding, price.
+
+    Attributes
+    ----------
+    nanousd_per_hour
+        What the machine costs that runs it, for ``models bench`` to derive a price from; None
+        where the card does not say.
+    """
 
     name: str
     description: str
@@ -110,6 +117,7 @@ class ModelCard:
     price_note: str
     charge_prefix: Literal["once", "every request"]
     card_path: Path
+    nanousd_per_hour: int | None = None
     stand_in: Mapping[str, Any] = field(default_factory=dict)
 
     def fingerprint(self, weights_sha256: str, source_language: str, target_language: str) -> str:
@@ -226,6 +234,9 @@ def load_card(path: Path) -> ModelCard:
         price_note=price.get("note", str, ""),
         charge_prefix=charge,
         card_path=path,
+        nanousd_per_hour=None
+        if price.get("usd_per_hour", (int, float, str), None) is None
+        else parse_price(price.data["usd_per_hour"], option=f"{price.where}: 'usd_per_hour'"),
         stand_in=_stand_in(root.table("stand_in", optional=True)),
     )
 
@@ -301,5 +312,5 @@ def _decoding(table: _Table) -> DecodingCard:
         cap_ratio=float(table.number("cap_ratio", 2.0, 0.1, 20)),
         cap_extra=table.whole("cap_extra", 16, 1, 4096),
         context_tokens=table.whole("context_tokens", 2048, 64, 1 << 20),
-        parallel_sequences=table.whole("parallel_sequences", 16, 1, 256),
+        parallel_sequences=table.whole("parallel_sequences", 16, 1, 255),
     )

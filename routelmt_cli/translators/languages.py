@@ -1,8 +1,16 @@
-"""English names of languages, for prompts (CLDR, through Babel)."""
+"""What is known of languages by their codes: English names for prompts, and who writes blanks.
+
+Names are CLDR's, through Babel.
+"""
 
 from __future__ import annotations
 
 from routelmt_cli.errors import UsageError
+
+# Written without a blank between sentences or words.
+_WITHOUT_BLANKS = frozenset(
+    ["bo", "dz", "hak", "ja", "km", "lo", "lzh", "my", "nan", "th", "wuu", "yue", "zh"]
+)
 
 
 def canonical_code(code: str) -> str:
@@ -41,3 +49,8 @@ def language_name(code: str) -> str:
             f"unknown language code '{code}'", hint="use a BCP 47 code such as en, de or pt-BR"
         )
     return str(name)
+
+
+def has_blanks(code: str) -> bool:
+    """Say whether a language separates sentences by blanks."""
+    return code.split("-")[0].lower() not in _WITHOUT_BLANKS

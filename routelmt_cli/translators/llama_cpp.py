@@ -7,10 +7,12 @@ from itertools import islice
 from pathlib import Path
 
 from routelmt_cli.translators.card import ModelCard
+from routelmt_cli.translators.demand import Demand
 from routelmt_cli.translators.hidden_state import mean_state
 from routelmt_cli.translators.llama_schedule import Finished, Job, Scheduler
 from routelmt_cli.translators.llama_session import LlamaSession
-from routelmt_cli.translators.pieces import Pieces, cut
+from routelmt_cli.translators.llama_settings import LlamaSettings
+from routelmt_cli.translators.pieces import Pieces
 from routelmt_cli.translators.protocol import Outcome, Request, TokenCounts
 from routelmt_cli.translators.token_statistics import TokenStatistics
 
@@ -60,8 +62,10 @@ class LlamaTranslator(LlamaSession):
         own, so a greedy text can differ from one without where two tokens are nearly equal.
     deterministic
         Decode static groups, each from a clean state.
-    threads
-        Threads for decoding; all that this process may use by default.
+    demand
+        What the corpus asks of the cache; None for sequences that all fill the context.
+    settings
+        The context's layout; the card's and all threads by default.
     use_extra_buffers
         Let llama.cpp repack weights for this processor (see ``llama_selfcheck``).
 
@@ -69,6 +73,8 @@ class LlamaTranslator(LlamaSession):
     ------
     UsageError
         Where the file cannot be loaded or the prompt not rendered.
+    MidRunError
+        Where the memory is not enough.
     """
 
     def __init__(
@@ -81,25 +87,31 @@ class LlamaTranslator(LlamaSession):
         with_logprobs: bool,
         with_states: bool = False,
         deterministic: bool = False,
-        threads: int | None = None,
+        demand: Demand | None = None,
+        settings: LlamaSettings | None = None,
         use_extra_buffers: bool = True,
     ) -> None:
         self.deterministic = deterministic
+        self._with_logprobs, self._with_states = with_logprobs, with_states
         super().__init__(
             card,
             weights,
             source_language=source_language,
             target_language=target_language,
-            threads=threads,
+            demand=demand,
+            all_at_once=deterministic,
+            settings=settings,
             use_extra_buffers=use_extra_buffers,
         )
+
+    def _begin(self) -> None:
         self._scheduler = Scheduler(
             self._context,
             prefix=self._prompter.prefix,
-            stop=card.decoding.stop,
+            stop=self._card.decoding.stop,
             slots=self.group_size,
-            with_logprobs=with_logprobs,
-            with_states=with_states,
+            with_logprobs=self._with_logprobs,
+            with_states=self._with_states,
         )
 
     def count(self, sources: Sequence[str]) -> TokenCounts:
@@ -108,13 +120,14 @@ class LlamaTranslator(LlamaSession):
 
     def translate(self, requests: Iterable[Request]) -> Iterator[Sequence[Outcome]]:
         """Translate the requests; each sequence of outcomes is one commit."""
-        if not self.deterministic:
-            yield from self._decode(requests)
-            return
-        remaining = iter(requests)
-        while group := list(islice(remaining, self.group_size)):
-            self._scheduler.reset()
-            yield [outcome for commit in self._decode(group) for outcome in commit]
+        with self._alone():
+            if not self.deterministic:
+                yield from self._decode(requests)
+                return
+            remaining = iter(requests)
+            while group := list(islice(remaining, self.group_size)):
+                self._scheduler.reset()
+                yield [outcome for commit in self._decode(group) for outcome in commit]
 
     def _decode(self, requests: Iterable[Request]) -> Iterator[list[Outcome]]:
         prompter = self._prompter
@@ -124,7 +137,7 @@ class LlamaTranslator(LlamaSession):
         def jobs() -> Iterator[Job]:
             key = 0
             for request in requests:
-                pieces = cut(request.source)
+                pieces = prompter.pieces(request.source)
                 tokens = [prompter.source(piece) for piece in pieces.texts]
                 prompt_tokens = sum(len(part) + len(prompter.suffix) for part in tokens)
                 entry = _Pending(request.item, pieces, prompt_tokens)

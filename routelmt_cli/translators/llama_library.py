@@ -18,6 +18,18 @@ import numpy.typing as npt
 
 from routelmt_cli.errors import MidRunError, UsageError
 from routelmt_cli.translators import llama_log, openmp
+from routelmt_cli.translators.llama_settings import LlamaSettings
+from routelmt_cli.translators.llama_signals import (
+    decoding_flag,
+    loading_flag,
+    set_abort_callback,
+    set_progress_callback,
+)
+
+# Codes of llama_decode, ggml_type, llama_flash_attn_type.
+_NO_ROOM, _ABORTED = 1, 2
+_CACHE_TYPES = {"f16": 1, "q8_0": 8}
+_FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
 
 # Characters that together have every byte of UTF-8: each must be known where a word is not.
 _ALL_BYTES = "".join(
@@ -29,6 +41,10 @@ _ALL_BYTES = "".join(
 
 class DecodeError(MidRunError):
     """llama.cpp could not evaluate a batch."""
+
+
+class NoRoomError(DecodeError):
+    """The cache has no room for a batch; nothing of it was evaluated."""
 
 
 class LlamaModel:
@@ -62,7 +78,12 @@ class LlamaModel:
         params.n_gpu_layers = -1
         params.use_extra_bufts = use_extra_buffers
         params.vocab_only = vocabulary_only
-        self.handle = llama_cpp.llama_model_load_from_file(os.fsencode(path), params)
+        set_progress_callback(params)
+        with loading_flag().watched():
+            self.handle = llama_cpp.llama_model_load_from_file(os.fsencode(path), params)
+        if not self.handle and loading_flag().changed:
+            # The signal's handler has run and raised nothing, so the model is wanted.
+            self.handle = llama_cpp.llama_model_load_from_file(os.fsencode(path), params)
         if not self.handle:
             raise UsageError(
                 f"{path}: llama.cpp cannot load this model",
@@ -75,15 +96,13 @@ class LlamaModel:
         self.add_bos: bool = llama_cpp.llama_vocab_get_add_bos(self.vocab)
         self.bos: int = llama_cpp.llama_vocab_bos(self.vocab)
         self.eos: int = llama_cpp.llama_vocab_eos(self.vocab)
+        # Then the cache is not in the memory that this process sees.
+        self.on_another_device: bool = llama_cpp.llama_supports_gpu_offload()
         self._pieces: dict[int, bytes] = {}
         self._ends: dict[int, bool] = {}
 
-        architecture = self.metadata("general.architecture")
-        # From the header, since llama.cpp does not read it in a vocabulary-only load; what is no
-        # number there is refused when the tensors are loaded.
-        length = self.metadata(f"{architecture}.context_length") or ""
-        known = length.isascii() and length.isdecimal() and len(length) < 10
-        self.trained_context = int(length) if known else 1 << 20
+        # From the header, since llama.cpp does not read it in a vocabulary-only load.
+        self.trained_context = self.number("context_length", 1 << 20)
 
     def close(self) -> None:
         """Free the weights."""
@@ -136,6 +155,29 @@ class LlamaModel:
             self._api.llama_model_meta_val_str(self.handle, key.encode(), buffer, count + 1)
         return buffer.value.decode("utf-8", "replace") if count >= 0 else None
 
+    def number(self, key: str, default: int = 0) -> int:
+        """Return a number of the model's architecture; the default where there is no single one."""
+        architecture = self.metadata("general.architecture")
+        value = self.metadata(f"{architecture}.{key}") or ""
+        # What is no number there is refused when the tensors are loaded.
+        return int(value) if value.isascii() and value.isdecimal() and len(value) < 10 else default
+
+    # llama.cpp aborts where it is asked for these after a vocabulary-only load.
+    @property
+    def weights_bytes(self) -> int:
+        """The size of the weights."""
+        return int(self._api.llama_model_size(self.handle))
+
+    @property
+    def layers(self) -> int:
+        """The number of layers."""
+        return int(self._api.llama_model_n_layer(self.handle))
+
+    @property
+    def heads(self) -> int:
+        """The number of attention heads of the first layer."""
+        return int(self._api.llama_model_n_head(self.handle))
+
     def special_text(self, token: int) -> str:
         """Return a special token's own text, for chat templates."""
         if token < 0:
@@ -166,16 +208,19 @@ class LlamaContext:
     ----------
     model
         The loaded weights; the context must be closed before them.
-    sequences
-        How many sequences may exist at once, the shared prefix's included.
-    sequence_tokens
-        The longest sequence, in tokens.
-    threads
-        Threads for decoding and for prompts.
+    settings
+        Its layout: ``settings.sequences`` and one for a shared prefix.
+    cells
+        How many tokens all sequences hold together; one that they share counts once.
+    outputs
+        The most tokens of a batch whose logits are wanted.
+
+    Attributes
+    ----------
+    cells
+        As many as were asked for, or a few more.
     batch_tokens
         The most tokens evaluated in one call.
-    unified
-        One KV buffer for all sequences (True) or one for each (False).
 
     Raises
     ------
@@ -186,33 +231,42 @@ class LlamaContext:
     def __init__(
         self,
         model: LlamaModel,
+        settings: LlamaSettings,
         *,
-        sequences: int,
-        sequence_tokens: int,
-        threads: int,
-        batch_tokens: int = 512,
-        unified: bool = True,
+        cells: int,
+        outputs: int,
     ) -> None:
         import llama_cpp
 
         self._api = llama_cpp
         self.model = model
-        self.batch_tokens = batch_tokens
         params = llama_cpp.llama_context_default_params()
-        params.n_ctx = sequences * sequence_tokens
-        params.n_batch = params.n_ubatch = batch_tokens
-        params.n_seq_max = sequences
-        params.n_threads = params.n_threads_batch = threads
-        params.kv_unified = unified
+        params.n_ctx = cells
+        params.n_batch = params.n_ubatch = settings.batch_tokens
+        params.n_seq_max = settings.sequences + 1
+        # Otherwise the graph has room for the logits of a whole batch, 0.5 GB for Gemma 3.
+        # llama.cpp aborts where it is below the number of sequences.
+        params.n_outputs_max = max(outputs, params.n_seq_max)
+        params.n_outputs_max_per_seq = outputs
+        params.n_threads = params.n_threads_batch = settings.threads
+        params.type_k = params.type_v = _CACHE_TYPES[settings.cache_type]
+        params.flash_attn_type = _FLASH_ATTENTION[settings.flash_attention]
+        params.kv_unified = True  # one buffer for all sequences: see docs/log.md
         params.pooling_type = llama_cpp.LLAMA_POOLING_TYPE_NONE  # states are asked for by token
         params.no_perf = True
         self.handle = llama_cpp.llama_init_from_model(model.handle, params)
         if not self.handle:
             raise MidRunError(
-                f"llama.cpp cannot allocate a context of {sequences} x {sequence_tokens} tokens",
+                f"llama.cpp cannot allocate a context of {cells} tokens",
                 hint="lower parallel_sequences or context_tokens in the model card",
             )
+        self.cells: int = llama_cpp.llama_n_ctx(self.handle)
+        # No more than cells, whatever was asked for.
+        self.batch_tokens: int = llama_cpp.llama_n_batch(self.handle)
+        batch_tokens = self.batch_tokens
         self._memory = llama_cpp.llama_get_memory(self.handle)
+        self._signals = decoding_flag()
+        set_abort_callback(self.handle)
         self.token = np.zeros(batch_tokens, np.int32)
         self.position = np.zeros(batch_tokens, np.int32)
         self.sequence = np.zeros(batch_tokens, np.int32)
@@ -258,16 +312,23 @@ class LlamaContext:
 
         Raises
         ------
+        NoRoomError
+            Where the cache is full; the sequences hold what they held before.
         DecodeError
-            Where llama.cpp refuses. That the KV cache is full (its code 1) cannot happen where
-            every sequence keeps to the context's ``sequence_tokens``.
+            Where llama.cpp refuses.
         """
         rows = int(np.count_nonzero(self.wants_logits[:tokens]))
         if with_states and rows != tokens:
             raise ValueError("every row must want logits where states are asked for")
         self._api.llama_set_embeddings(self.handle, with_states)
         self._batch.n_tokens = tokens
-        code = self._api.llama_decode(self.handle, self._batch)
+        with self._signals.watched():
+            code = self._api.llama_decode(self.handle, self._batch)
+        if code == _ABORTED:
+            # As above. No part of the batch was kept, since it is evaluated at once or not at all.
+            code = self._api.llama_decode(self.handle, self._batch)
+        if code == _NO_ROOM:
+            raise NoRoomError("llama.cpp has no room for a batch in its cache")
         if code != 0:
             raise DecodeError(f"llama.cpp could not evaluate a batch (code {code})")
         if rows == 0:
@@ -312,8 +373,9 @@ class LlamaContext:
         self._api.llama_memory_seq_cp(self._memory, source, target, -1, -1)
 
     def drop_sequence(self, sequence: int) -> None:
-        """Forget a sequence."""
-        self._api.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+        """Forget a sequence; nothing is left to forget in a closed context."""
+        if self.handle:
+            self._api.llama_memory_seq_rm(self._memory, sequence, -1, -1)
 
     def clear(self) -> None:
         """Forget every sequence and the cache's data: the state of a new context."""

@@ -1,22 +1,45 @@
-"""From a source to the tokens of its prompt, and how many tokens that is.
+"""From a source to the tokens of its prompts, and how many tokens that is.
 
 Needs a GGUF file's vocabulary only, so tokens can be counted before a model is loaded.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from routelmt_cli.errors import UsageError
 from routelmt_cli.translators.card import ModelCard
+from routelmt_cli.translators.decoding_cap import longest_source, token_cap
 from routelmt_cli.translators.llama_library import LlamaModel
-from routelmt_cli.translators.pieces import cut
+from routelmt_cli.translators.pieces import Limit, Pieces, cut, pair
 from routelmt_cli.translators.prompt import render_prompt
 from routelmt_cli.translators.protocol import TokenCounts
+
+
+@dataclass(frozen=True)
+class DraftPrompt:
+    """A part of a draft behind its prompt, as far as both fit the context.
+
+    Attributes
+    ----------
+    prompt
+        Tokens after the shared prefix, at least one.
+    draft
+        Tokens of the draft; none where it is blank.
+    has_end
+        Whether the draft is not blank and ends here.
+    whole
+        Whether nothing had to be left out.
+    """
+
+    prompt: list[int]
+    draft: list[int]
+    has_end: bool
+    whole: bool
 
 
 class LlamaPrompter:
@@ -50,12 +73,8 @@ class LlamaPrompter:
         self.suffix = model.tokenize(prompt.suffix, parse_special=True)
         self.prefix_tokens = len(self.prefix)
         self.context_limit = min(card.decoding.context_tokens, model.trained_context)
-        if self.prefix_tokens + len(self.suffix) + 2 > self.context_limit:
-            raise UsageError(
-                f"{card.card_path}: the prompt alone needs {self.prefix_tokens} of the context's "
-                f"{self.context_limit} tokens",
-                hint="raise context_tokens or give fewer examples",
-            )
+        most = longest_source(card, self.context_limit, self._fixed_tokens)
+        self._limit = Limit(self.source_tokens, most, source_language, target_language)
 
     @classmethod
     def vocabulary_only(
@@ -63,13 +82,25 @@ class LlamaPrompter:
     ) -> LlamaPrompter:
         """Open a prompter on a file's vocabulary, without its tensors."""
         model = LlamaModel(weights, vocabulary_only=True)
-        return cls(card, model, source_language, target_language)
+        try:
+            return cls(card, model, source_language, target_language)
+        except BaseException:
+            model.close()
+            raise
 
     def __enter__(self) -> LlamaPrompter:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.model.close()
+
+    @property
+    def _fixed_tokens(self) -> int:
+        return self.prefix_tokens + len(self.suffix)
+
+    def pieces(self, source: str) -> Pieces:
+        """Cut a source into parts that fit the context with their prompts and caps."""
+        return cut(source, self._limit)
 
     def source(self, piece: str) -> list[int]:
         """Return the tokens of a source; special tokens in it stay the characters they are."""
@@ -86,22 +117,74 @@ class LlamaPrompter:
             least = -(-len(piece) // self.model.longest_piece)
         return least if least > self.context_limit else len(self.source(piece))
 
-    def draft(self, piece: str) -> list[int]:
-        """Return the tokens of a draft as the model would have begun it; special ones as above."""
-        return self.model.tokenize(self._draft_lead + piece, parse_special=False)
-
     def cap(self, source_tokens: int) -> int:
         """Return the most tokens to sample for a source of so many tokens."""
-        return math.ceil(self._decoding.cap_ratio * source_tokens) + self._decoding.cap_extra
+        return token_cap(self._decoding, source_tokens)
+
+    def draft_prompts(self, source: str, draft: str, *, blank: bool) -> Iterator[DraftPrompt]:
+        """Lay a draft behind the prompts of its source, part by part.
+
+        Parameters
+        ----------
+        source, draft
+            Both texts; special tokens in them stay the characters they are.
+        blank
+            Whether blank parts of the draft are asked about too.
+        """
+        room = self.context_limit - self._fixed_tokens
+        for part, its_draft in pair(source, draft, self._limit):
+            prompt = self.source(part)
+            if not (its_draft or blank) or not (prompt or self.suffix):
+                continue  # nothing to score, or nothing to begin after
+            tokens: list[int] = []
+            if its_draft:
+                # As the model would have begun it.
+                tokens = self.model.tokenize(self._draft_lead + its_draft, parse_special=False)
+            of_source, of_draft = share_room(len(prompt), len(tokens), room)
+            ends = of_draft == len(tokens)
+            yield DraftPrompt(
+                prompt=[*prompt[:of_source], *self.suffix],
+                draft=tokens[:of_draft],
+                has_end=ends and bool(its_draft),
+                whole=ends and of_source == len(prompt),
+            )
 
     def count(self, sources: Sequence[str]) -> TokenCounts:
         """Count the tokens of every source exactly; of one far beyond the context, at least."""
         table = np.zeros((4, len(sources)), np.int64)
-        fixed = self.prefix_tokens + len(self.suffix)
         for column, source in enumerate(sources):
-            for piece in cut(source).texts:
-                tokens = self.source_tokens(piece)
+            for piece in self.pieces(source).texts:
+                tokens = len(self.source(piece))
                 cap = self.cap(tokens)
                 table[:3, column] += (tokens, tokens + len(self.suffix), cap)
-                table[3, column] = max(table[3, column], fixed + tokens + cap)
+                table[3, column] = max(table[3, column], self._fixed_tokens + tokens + cap)
         return TokenCounts(*table)
+
+    def count_scored(self, sources: Sequence[str], drafts: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Count the tokens that scoring every draft reads; int64 of shape (n,)."""
+        return np.array(
+            [
+                sum(
+                    len(part.prompt) + len(part.draft) + part.has_end
+                    for part in self.draft_prompts(source, draft, blank=False)
+                )
+                for source, draft in zip(sources, drafts, strict=True)
+            ],
+            np.int64,
+        )
+
+
+def share_room(source_tokens: int, draft_tokens: int, room: int) -> tuple[int, int]:
+    """Return how many tokens of a source and of its draft are kept where both must fit.
+
+    The draft is shortened first, down to half of the room, and then the source.
+
+    Parameters
+    ----------
+    source_tokens, draft_tokens
+        How many there are.
+    room
+        How many fit, at least 2.
+    """
+    source = min(source_tokens, max(room - draft_tokens, room // 2))
+    return source, min(draft_tokens, room - source)

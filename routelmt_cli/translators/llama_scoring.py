@@ -24,12 +24,11 @@ from routelmt_cli.translators.card import ModelCard
 from routelmt_cli.translators.hidden_state import StateAverage, mean_state
 from routelmt_cli.translators.llama_library import LlamaModel
 from routelmt_cli.translators.llama_session import LlamaSession
-from routelmt_cli.translators.pieces import pair
+from routelmt_cli.translators.llama_settings import LlamaSettings
 from routelmt_cli.translators.protocol import Outcome, ScoreRequest
 from routelmt_cli.translators.token_statistics import TokenStatistics, token_statistics
 
 _OUTPUT_ROWS = 128  # bounds llama.cpp's logits: 134 MB of them at a vocabulary of 2^18
-_SLICE_ROWS = 16  # bounds the working copy of them
 _END = -1  # stands for the most probable token that ends a text
 
 
@@ -52,6 +51,11 @@ class _Text:
     whole: bool
     statistics: list[TokenStatistics] = field(default_factory=list)
     state: StateAverage = field(default_factory=StateAverage)
+
+    @property
+    def cells(self) -> int:
+        """How many tokens are held at its end, the shared prefix apart."""
+        return len(self.prompt) + len(self.targets)
 
     @property
     def inputs(self) -> list[int]:
@@ -97,8 +101,8 @@ class LlamaScorer(LlamaSession):
         BCP 47 codes.
     with_states
         Whether outcomes carry the hidden state; blank drafts then have one as well.
-    threads
-        Threads for evaluation; all that this process may use by default.
+    settings
+        The context's layout; the card's and all threads by default.
     use_extra_buffers
         Let llama.cpp repack weights for this processor (see ``llama_selfcheck``).
 
@@ -106,6 +110,8 @@ class LlamaScorer(LlamaSession):
     ------
     UsageError
         Where the file cannot be loaded or the prompt not rendered.
+    MidRunError
+        Where the memory is not enough.
     """
 
     def __init__(
@@ -116,7 +122,7 @@ class LlamaScorer(LlamaSession):
         source_language: str,
         target_language: str,
         with_states: bool = False,
-        threads: int | None = None,
+        settings: LlamaSettings | None = None,
         use_extra_buffers: bool = True,
     ) -> None:
         self._with_states = with_states
@@ -125,47 +131,56 @@ class LlamaScorer(LlamaSession):
             weights,
             source_language=source_language,
             target_language=target_language,
-            threads=threads,
+            outputs=_OUTPUT_ROWS,
+            settings=settings,
             use_extra_buffers=use_extra_buffers,
         )
-        self._ends = _ending_tokens(self._model, card.decoding.stop)
-        self._work = np.empty((_SLICE_ROWS, self._model.vocabulary_size), np.float32)
+
+    def _begin(self) -> None:
+        self._ends = _ending_tokens(self._model, self._card.decoding.stop)
+        self._work = np.empty(self._model.vocabulary_size, np.float32)
         if self._prompter.prefix:
             self._context.evaluate(0, self._prompter.prefix)
 
     def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Sequence[Outcome]]:
         """Score the drafts; each sequence of outcomes is one commit."""
         remaining = iter(requests)
-        while group := list(islice(remaining, self.group_size)):
-            texts = [self._texts(request) for request in group]
-            together = [text for parts in texts for text in parts]
-            for start in range(0, len(together), self.group_size):
-                self._evaluate(together[start : start + self.group_size])
-            yield [
-                self._outcome(request, parts) for request, parts in zip(group, texts, strict=True)
-            ]
+        with self._alone():
+            while group := list(islice(remaining, self.group_size)):
+                texts = [self._texts(request) for request in group]
+                together = [text for parts in texts for text in parts]
+                for texts_that_fit in self._that_fit(together):
+                    self._evaluate(texts_that_fit)
+                yield [
+                    self._outcome(request, parts)
+                    for request, parts in zip(group, texts, strict=True)
+                ]
 
     def _texts(self, request: ScoreRequest) -> list[_Text]:
-        prompter, texts = self._prompter, []
-        room = self.context_limit - self.prefix_tokens - len(prompter.suffix)
-        for source, draft in pair(request.source, request.draft):
-            if not draft and not self._with_states:
-                continue
-            prompt = prompter.source(source)
-            if not prompt and not prompter.suffix:  # a blank source, and nothing to begin after
-                continue
-            tokens = prompter.draft(draft) if draft else []
-            of_source, of_draft = share_room(len(prompt), len(tokens), room)
-            whole = of_draft == len(tokens)
-            end = [_END] if draft and whole and len(self._ends) else []
-            texts.append(
-                _Text(
-                    [*prompt[:of_source], *prompter.suffix],
-                    [*tokens[:of_draft], *end],
-                    whole=whole and of_source == len(prompt),
-                )
+        prompts = self._prompter.draft_prompts(
+            request.source, request.draft, blank=self._with_states
+        )
+        return [
+            _Text(
+                part.prompt,
+                [*part.draft, _END] if part.has_end and len(self._ends) else part.draft,
+                whole=part.whole,
             )
-        return texts
+            for part in prompts
+        ]
+
+    def _that_fit(self, texts: Sequence[_Text]) -> Iterator[list[_Text]]:
+        """Divide texts into groups that the cache can hold."""
+        group: list[_Text] = []
+        free = room = self._context.cells - self.prefix_tokens
+        for text in texts:
+            if group and (len(group) == self.group_size or text.cells > free):
+                yield group
+                group, free = [], room
+            group.append(text)
+            free -= text.cells
+        if group:
+            yield group
 
     def _outcome(self, request: ScoreRequest, texts: list[_Text]) -> Outcome:
         statistics = TokenStatistics.concatenate(part for text in texts for part in text.statistics)
@@ -210,7 +225,7 @@ class LlamaScorer(LlamaSession):
         )
         # A text without targets has one row all the same, for its state; what it scores is dropped.
         targets = np.array([target for text in texts for target in text.targets or [0]], np.int64)
-        for block in rows.blocks(_OUTPUT_ROWS):
+        for block in rows.blocks(min(_OUTPUT_ROWS, self._context.batch_tokens)):
             count = self._fill(rows, block)
             self._context.wants_logits[:count] = 1
             logits = self._context.decode(count, with_states=self._with_states)
@@ -232,30 +247,10 @@ class LlamaScorer(LlamaSession):
     def _statistics(
         self, logits: npt.NDArray[np.float32], targets: npt.NDArray[np.int64]
     ) -> TokenStatistics:
-        parts = []
-        for start in range(0, len(logits), _SLICE_ROWS):
-            part = logits[start : start + _SLICE_ROWS]
-            tokens = targets[start : start + _SLICE_ROWS].copy()
-            for row in np.flatnonzero(tokens == _END).tolist():
-                tokens[row] = self._ends[part[row, self._ends].argmax()]
-            parts.append(token_statistics(part, part.argmax(axis=1), tokens, self._work))
-        return TokenStatistics.concatenate(parts)
-
-
-def share_room(source_tokens: int, draft_tokens: int, room: int) -> tuple[int, int]:
-    """Return how many tokens of a source and of its draft are kept where both must fit.
-
-    The draft is shortened first, down to half of the room, and then the source.
-
-    Parameters
-    ----------
-    source_tokens, draft_tokens
-        How many there are.
-    room
-        How many fit, at least 2.
-    """
-    source = min(source_tokens, max(room - draft_tokens, room // 2))
-    return source, min(draft_tokens, room - source)
+        tokens = targets.copy()
+        for row in np.flatnonzero(tokens == _END).tolist():
+            tokens[row] = self._ends[logits[row, self._ends].argmax()]
+        return token_statistics(logits, self._work, tokens)[1]
 
 
 def _ending_tokens(model: LlamaModel, stop: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -10,22 +10,20 @@ kept in the user's cache. It is no sandbox: a file that takes llama.cpp over has
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import platform
 import subprocess
 import sys
 from pathlib import Path
 
 from routelmt_cli.errors import UsageError
 from routelmt_cli.translators import llama_log
-from routelmt_cli.translators.cache import cache_folder, write_atomically
+from routelmt_cli.translators.cache import recall, remember
+from routelmt_cli.translators.machine import machine_facts
 
+_FACTS = "selfcheck.json"
 _VOCABULARY, _REPACKED, _PLAIN = "vocabulary", "repacked", "plain"
 _TOKENS = 48  # enough for every matrix kernel that serves prompts
 _TIMEOUT_SECONDS = 900
-_MEMORY = "selfcheck.json"
 _CHILD = """
 import sys
 weights, trial, shown, sys.path[:] = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]
@@ -52,8 +50,8 @@ def refuse_broken_vocabulary(weights: Path, sha256: str) -> None:
     UsageError
         Where it does not load.
     """
-    known, key = _known(), _key(sha256, _VOCABULARY)
-    if known.get(key) is True:
+    about = [sha256, machine_facts(), _VOCABULARY]
+    if recall(_FACTS, about) is True:
         return
     if not _survives(weights, _VOCABULARY):
         raise UsageError(
@@ -61,7 +59,7 @@ def refuse_broken_vocabulary(weights: Path, sha256: str) -> None:
             hint="is it a complete GGUF file of an architecture that llama.cpp knows? "
             "run again with -vv to see what llama.cpp says",
         )
-    _remember(known, key, True)
+    remember(_FACTS, about, True)
 
 
 def extra_buffers_work(weights: Path, sha256: str) -> bool:
@@ -79,45 +77,18 @@ def extra_buffers_work(weights: Path, sha256: str) -> bool:
     UsageError
         Where the model does not run either way.
     """
-    known, key = _known(), _key(sha256)
-    if isinstance(known.get(key), bool):
-        return bool(known[key])
+    about = [sha256, machine_facts()]
+    known = recall(_FACTS, about)
+    if isinstance(known, bool):
+        return known
     for extra_buffers in (True, False):
         if _survives(weights, _REPACKED if extra_buffers else _PLAIN):
-            _remember(known, key, extra_buffers)
+            remember(_FACTS, about, extra_buffers)
             return extra_buffers
     raise UsageError(
         f"{weights}: llama.cpp cannot run this model on this machine",
         hint="check the file with 'routelmt models check'; run with -vv to see llama.cpp's log",
     )
-
-
-def _known() -> dict[str, object]:
-    try:
-        return dict(json.loads((cache_folder() / _MEMORY).read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        return {}
-
-
-def _remember(known: dict[str, object], key: str, answer: bool) -> None:
-    write_atomically(cache_folder() / _MEMORY, json.dumps({**known, key: answer}).encode())
-
-
-def _key(sha256: str, *trial: str) -> str:
-    return hashlib.sha256(" ".join((sha256, _machine(), *trial)).encode()).hexdigest()
-
-
-def _machine() -> str:
-    import llama_cpp
-
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        lines = []
-    processor = sorted({line for line in lines if line.startswith(("model name", "flags"))})
-    library = Path(llama_cpp.__file__).parent / "lib"
-    built = sorted(f"{file.name} {file.stat().st_mtime_ns}" for file in library.glob("*.so*"))
-    return repr([llama_cpp.__version__, platform.machine(), platform.release(), processor, built])
 
 
 def _survives(weights: Path, trial: str) -> bool:
@@ -145,13 +116,15 @@ def _survives(weights: Path, trial: str) -> bool:
 def check(weights: Path, trial: str) -> None:
     """Load what a trial is about and use it; what the child process runs."""
     from routelmt_cli.translators.llama_library import LlamaContext, LlamaModel
+    from routelmt_cli.translators.llama_settings import LlamaSettings
 
     if trial == _VOCABULARY:
         model = LlamaModel(weights, vocabulary_only=True)
         model.use_vocabulary()
     else:
         model = LlamaModel(weights, use_extra_buffers=trial == _REPACKED)
-        context = LlamaContext(model, sequences=1, sequence_tokens=_TOKENS + 8, threads=2)
+        settings = LlamaSettings(sequences=1, threads=2)
+        context = LlamaContext(model, settings, cells=_TOKENS + 8, outputs=1)
         token = next(iter(model.tokenize("a", parse_special=False)))
         context.evaluate(0, [token] * _TOKENS)
         context.close()

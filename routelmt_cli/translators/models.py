@@ -7,7 +7,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from routelmt_cli.translators.card import ModelCard
+from routelmt_cli.translators.demand import Demand
 from routelmt_cli.translators.protocol import Scorer, TokenCounts, Translator
 from routelmt_cli.translators.stand_in import StandInTranslator
 from routelmt_cli.translators.weights import Weights, find_weights
@@ -21,6 +25,10 @@ class Counter(Protocol):
 
     def count(self, sources: Sequence[str]) -> TokenCounts:
         """Count the tokens of every source exactly."""
+        ...
+
+    def count_scored(self, sources: Sequence[str], drafts: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Count the tokens that scoring every draft reads; int64 of shape (n,)."""
         ...
 
 
@@ -43,7 +51,7 @@ class Model:
     def open_counter(self) -> AbstractContextManager[Counter]:
         """Open what counts tokens; no model is run for it."""
         if self.weights is None:
-            return StandInTranslator(self.card)
+            return self._stand_in()
         from routelmt_cli.translators.llama_prompter import LlamaPrompter
         from routelmt_cli.translators.llama_selfcheck import refuse_broken_vocabulary
 
@@ -53,15 +61,28 @@ class Model:
         )
 
     def open_translator(
-        self, *, with_logprobs: bool, deterministic: bool, with_states: bool = False
+        self,
+        *,
+        with_logprobs: bool,
+        deterministic: bool,
+        with_states: bool = False,
+        demand: Demand | None = None,
     ) -> Translator:
-        """Load the model; a context manager that frees it."""
+        """Load the model; a context manager that frees it.
+
+        Parameters
+        ----------
+        with_logprobs, with_states, deterministic
+            As ``LlamaTranslator`` takes them. What was found fastest on this machine is only used
+            where the text may depend on the machine's load anyway, not where ``deterministic``.
+        demand
+            What the corpus asks of the cache; None for sequences that all fill the context.
+        """
         if self.weights is None:
-            return StandInTranslator(
-                self.card, deterministic=deterministic, with_states=with_states
-            )
+            return self._stand_in(deterministic=deterministic, with_states=with_states)
         from routelmt_cli.translators.llama_cpp import LlamaTranslator
         from routelmt_cli.translators.llama_selfcheck import extra_buffers_work
+        from routelmt_cli.translators.llama_settings import kept_settings
 
         return LlamaTranslator(
             self.card,
@@ -71,13 +92,15 @@ class Model:
             with_logprobs=with_logprobs,
             with_states=with_states,
             deterministic=deterministic,
+            demand=demand,
+            settings=None if deterministic else kept_settings(self.weights.sha256),
             use_extra_buffers=extra_buffers_work(self.weights.path, self.weights.sha256),
         )
 
     def open_scorer(self, *, with_states: bool = False) -> Scorer:
         """Load the model for forced decoding; a context manager that frees it."""
         if self.weights is None:
-            return StandInTranslator(self.card, with_states=with_states)
+            return self._stand_in(with_states=with_states)
         from routelmt_cli.translators.llama_scoring import LlamaScorer
         from routelmt_cli.translators.llama_selfcheck import extra_buffers_work
 
@@ -88,6 +111,17 @@ class Model:
             target_language=self.target_language,
             with_states=with_states,
             use_extra_buffers=extra_buffers_work(self.weights.path, self.weights.sha256),
+        )
+
+    def _stand_in(
+        self, *, deterministic: bool = False, with_states: bool = False
+    ) -> StandInTranslator:
+        return StandInTranslator(
+            self.card,
+            self.source_language,
+            self.target_language,
+            deterministic=deterministic,
+            with_states=with_states,
         )
 
 

@@ -91,7 +91,8 @@ class TokenCounts:
     cap_tokens
         int64, the most output tokens that the request can be charged.
     context_tokens
-        int64, the longest sequence that the request needs: shared prefix, prompt and cap.
+        int64, the longest sequence that the request needs: shared prefix, prompt and cap. It
+        never exceeds the context, since a source that is too long is sent in parts.
     """
 
     source_tokens: npt.NDArray[np.int64]
@@ -155,8 +156,9 @@ class Scorer(Protocol):
 
         Every outcome carries log-probabilities, entropies and margins of the draft's tokens and
         of the end after it, so that an end that comes too early is seen. A blank draft has none:
-        its arrays are empty. What does not fit the context is left out, and nothing is scored
-        after it. A draft that has as many lines as its source is scored line by line; otherwise
-        both are scored as if their breaks were blanks.
+        its arrays are empty. A draft that has as many lines as its source is scored line by line;
+        otherwise both are scored as if their breaks were blanks. A line that a translator would
+        cut is scored in the same parts, each with its share of the draft. What does not fit the
+        context even so is left out, and nothing is scored after it.
         """
         ...

@@ -9,7 +9,6 @@ makes up the same numbers that writing it would have.
 from __future__ import annotations
 
 import hashlib
-import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -19,7 +18,8 @@ import numpy.typing as npt
 
 from routelmt_cli.errors import MidRunError, UsageError
 from routelmt_cli.translators.card import ModelCard
-from routelmt_cli.translators.pieces import cut
+from routelmt_cli.translators.decoding_cap import longest_source, token_cap
+from routelmt_cli.translators.pieces import Limit, cut
 from routelmt_cli.translators.protocol import Outcome, Request, ScoreRequest, TokenCounts
 
 _PREFIX_TOKENS = 7
@@ -33,8 +33,11 @@ class StandInTranslator:
     Parameters
     ----------
     card
-        Its ``[stand_in]`` section: ``skill`` (0 to 1), ``seed``, ``seconds_per_request``,
-        ``fail_on`` (a text: segments that hold it fail), ``die_on`` (a text: the model breaks).
+        Its context and caps, counted in words, and its ``[stand_in]`` section: ``skill`` (0 to
+        1), ``seed``, ``seconds_per_request``, ``fail_on`` (a text: segments that hold it
+        fail), ``die_on`` (a text: the model breaks).
+    source_language, target_language
+        BCP 47 codes.
     deterministic
         Yield static groups; otherwise outcomes come out of order, one commit each.
     with_states
@@ -42,7 +45,13 @@ class StandInTranslator:
     """
 
     def __init__(
-        self, card: ModelCard, *, deterministic: bool = False, with_states: bool = False
+        self,
+        card: ModelCard,
+        source_language: str = "en",
+        target_language: str = "en",
+        *,
+        deterministic: bool = False,
+        with_states: bool = False,
     ) -> None:
         self.prefix_tokens = _PREFIX_TOKENS
         self.context_limit = card.decoding.context_tokens
@@ -50,6 +59,8 @@ class StandInTranslator:
         self.group_size = card.decoding.parallel_sequences
         self._decoding = card.decoding
         self._with_states = with_states
+        most = longest_source(card, self.context_limit, self.prefix_tokens)
+        self._limit = Limit(_count_words, most, source_language, target_language)
         try:
             self._skill = float(card.stand_in.get("skill", 0.5))
             self._seconds = float(card.stand_in.get("seconds_per_request", 0.0))
@@ -72,12 +83,24 @@ class StandInTranslator:
 
     def count(self, sources: Sequence[str]) -> TokenCounts:
         """Count words as tokens."""
-        words = np.array([len(source.split()) for source in sources], np.int64)
-        caps = np.array([self._cap(int(count)) for count in words], np.int64)
-        return TokenCounts(words, words, caps, words + caps + self.prefix_tokens)
+        table = np.zeros((4, len(sources)), np.int64)
+        for column, source in enumerate(sources):
+            for piece in cut(source, self._limit).texts:
+                words = _count_words(piece)
+                cap = token_cap(self._decoding, words)
+                table[:3, column] += (words, words, cap)
+                table[3, column] = max(table[3, column], self.prefix_tokens + words + cap)
+        return TokenCounts(*table)
 
-    def _cap(self, words: int) -> int:
-        return math.ceil(self._decoding.cap_ratio * words) + self._decoding.cap_extra
+    def count_scored(self, sources: Sequence[str], drafts: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Count the tokens that scoring every draft reads; int64 of shape (n,)."""
+        return np.array(
+            [
+                _count_words(source) + _count_words(draft) + bool(draft.split())
+                for source, draft in zip(sources, drafts, strict=True)
+            ],
+            np.int64,
+        )
 
     def translate(self, requests: Iterable[Request]) -> Iterator[Sequence[Outcome]]:
         """Translate the requests; each sequence of outcomes is one commit."""
@@ -96,21 +119,21 @@ class StandInTranslator:
             yield [self._scored(request) for request in group]
 
     def _outcome(self, request: Request) -> Outcome:
-        words = request.source.split()
         if failed := self._trouble(request.item, request.source):
             return failed
-        luck = [self._luck(word) for word in words]
-        translated = iter(
-            word if chance < self._skill else word[::-1]
-            for word, chance in zip(words, luck, strict=True)
-        )
-        pieces = cut(request.source)
-        output = [" ".join(islice(translated, len(piece.split()))) for piece in pieces.texts]
-        sampled = min(len(words) + 1, self._cap(len(words)))
-        truncated = sampled < len(words) + 1
-        return self._made_up(
-            request.item, pieces.join(output), luck, [*luck, _END_LUCK][:sampled], truncated
-        )
+        pieces = cut(request.source, self._limit)
+        if not pieces.texts:
+            return Outcome(request.item, pieces.join([]), 0, 0)
+        output, source, sampled, truncated = [], [], [], False
+        for piece in pieces.texts:
+            words = piece.split()
+            luck = [self._luck(word) for word in words]
+            cap = token_cap(self._decoding, len(words))
+            output.append(" ".join(map(self._translated, words, luck)))
+            source += luck
+            sampled += [*luck, _END_LUCK][:cap]
+            truncated |= cap <= len(words)
+        return self._made_up(request.item, pieces.join(output), source, sampled, truncated)
 
     def _scored(self, request: ScoreRequest) -> Outcome:
         if failed := self._trouble(request.item, request.source):
@@ -153,9 +176,16 @@ class StandInTranslator:
             state=_state(source, tokens) if self._with_states else None,
         )
 
+    def _translated(self, word: str, luck: float) -> str:
+        return word if luck < self._skill else word[::-1]
+
     def _luck(self, word: str) -> float:
         digest = hashlib.blake2b(f"{self._seed} {word}".encode(), digest_size=8).digest()
         return int.from_bytes(digest, "big") / 2**64
+
+
+def _count_words(text: str) -> int:
+    return len(text.split())
 
 
 def _state(source: list[float], tokens: list[float]) -> npt.NDArray[np.float32]:

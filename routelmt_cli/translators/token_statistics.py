@@ -55,38 +55,55 @@ class TokenStatistics:
 
 def token_statistics(
     logits: npt.NDArray[np.float32],
-    best: npt.NDArray[np.int64],
-    tokens: npt.NDArray[np.int64],
     work: npt.NDArray[np.float32],
-) -> TokenStatistics:
-    """Compute the statistics of one token a row.
+    tokens: npt.NDArray[np.int64] | None = None,
+) -> tuple[npt.NDArray[np.int64], TokenStatistics]:
+    """Find the best token of every row, and the statistics of one token a row.
 
     With d the logits minus the best one and Z = sum(exp(d)): the log-probability is d[token] -
-    log(Z), the entropy log(Z) - sum(exp(d) d) / Z.
+    log(Z), the entropy log(Z) - sum(exp(d) d) / Z. Rows are worked on one by one, since one row
+    stays in the processor's cache from the first look to the last, and a batch does not.
 
     Parameters
     ----------
     logits
         float32 of shape (n, vocabulary); shifted in place, so that each row's best is 0.
-    best
-        int64 of shape (n,): where each row is highest, its ``argmax``.
-    tokens
-        int64 of shape (n,): the tokens asked about.
     work
-        float32 of shape (at least n, vocabulary), overwritten.
+        float32 of shape (vocabulary,), overwritten.
+    tokens
+        int64 of shape (n,): the tokens asked about; the best ones by default.
+
+    Returns
+    -------
+    tuple
+        The best tokens, int64 of shape (n,), and the statistics.
     """
-    rows = np.arange(len(logits))
-    exponentials = work[: len(logits)]
-    np.subtract(logits, logits[rows, best][:, None], out=logits)
-    np.maximum(logits, _LOWEST, out=logits)
-    np.exp(logits, out=exponentials)
-    total = exponentials.sum(axis=1)
-    log_total = np.log(total)
-    logprobs = logits[rows, tokens] - log_total
-    np.multiply(exponentials, logits, out=exponentials)
-    # Rounding can take the entropy of a certain token below 0.
-    entropies = np.maximum(log_total - exponentials.sum(axis=1) / total, 0)
-    logits[rows, best] = _LOWEST
-    margins = -logits.max(axis=1)
-    logits[rows, best] = 0
-    return TokenStatistics(logprobs, entropies, margins)
+    best = np.empty(len(logits), np.int64)
+    table = np.empty((3, len(logits)), np.float32)
+    with np.errstate(invalid="ignore"):
+        for row, values in enumerate(logits):
+            highest = best[row] = values.argmax()
+            np.subtract(values, values[highest], out=values)
+            total, weighted = _sums(values, work)
+            if not np.isfinite(weighted):  # 0 x -inf of a forbidden token
+                np.maximum(values, _LOWEST, out=values)
+                total, weighted = _sums(values, work)
+            log_total = np.log(total)
+            token = highest if tokens is None else tokens[row]
+            logprob = values[token] - log_total
+            values[highest] = _LOWEST
+            margin = -values.max()
+            values[highest] = 0
+            # Rounding can take the entropy of a certain token below 0.
+            table[:, row] = logprob, max(log_total - weighted / total, 0), margin
+    return best, TokenStatistics(*table)
+
+
+def _sums(
+    values: npt.NDArray[np.float32], work: npt.NDArray[np.float32]
+) -> tuple[np.float32, np.float32]:
+    """Return sum(exp(values)) and sum(exp(values) values)."""
+    np.exp(values, out=work)
+    total = work.sum()
+    np.multiply(work, values, out=work)
+    return total, work.sum()

@@ -8,18 +8,17 @@ user's cache. A checksum is computed once per file state and remembered.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import importlib.util
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from routelmt_cli.errors import UsageError
-from routelmt_cli.translators.cache import cache_folder, write_atomically
+from routelmt_cli.translators.cache import cache_folder, recall, remember
 from routelmt_cli.translators.card import ModelCard, WeightsCard
 from routelmt_cli.translators.checksum import file_sha256
 
+_FACTS = "checksums.json"
 _BLOCK = 1 << 20
 _GGUF_MAGIC = b"GGUF"
 
@@ -125,15 +124,9 @@ def _checksum(path: Path, *, verify_again: bool) -> str:
     """Return a file's SHA-256, remembered for its size and times."""
     status = path.stat()
     state = [str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ctime_ns]
-    memory = cache_folder() / "checksums.json"
-    try:
-        known = dict(json.loads(memory.read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        known = {}
-    key = hashlib.sha256(json.dumps(state).encode()).hexdigest()
-    found = known.get(key)
+    found = recall(_FACTS, state)
     if isinstance(found, str) and not verify_again:
         return found
-    known[key] = file_sha256(path)
-    write_atomically(memory, json.dumps(known).encode())
-    return str(known[key])
+    sha256 = file_sha256(path)
+    remember(_FACTS, state, sha256)
+    return sha256

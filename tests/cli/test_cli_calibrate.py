@@ -237,7 +237,7 @@ def test_drafts_scored_by_a_model(trained, given, stand_ins):
     options = ["--score-with", stand_ins.small, "--budget", "0.01"]
     commentary, call = trained("given.tsv", *options, languages=["--language-column", "lp"])
     assert re.fullmatch(
-        r"scoring 70 drafts with stand-in-small costs up to about "
+        r"scoring 70 drafts with stand-in-small costs up to "
         r"\$0\.0\d+ a segment, \$0\.0\d+ in all",
         commentary[0],
     )

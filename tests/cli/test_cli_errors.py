@@ -149,13 +149,13 @@ def test_a_name_that_holds_control_characters_is_shown_without_them(translate_fa
     assert error.startswith("error: no\N{REPLACEMENT CHARACTER}[31m")
 
 
-def test_a_segment_longer_than_the_context(shell, stand_ins, translate_fails):
+def test_a_context_without_room_for_a_source(shell, stand_ins, translate_fails):
     card = write_card(shell.folder / "short.toml", "small")
-    card.write_text(card.read_text().replace("1000000", "64"))
-    (shell.folder / "in.txt").write_text("quiet\n" + "the captain " * 50 + "\n")
+    card.write_text(card.read_text().replace("1000000", "64\ncap_extra = 50"))
+    (shell.folder / "in.txt").write_text("quiet\n")
     error, hint = translate_fails("in.txt", "--small", card, "--force-router")
-    assert "in.txt: segment 2 needs" in error and "'stand-in-small' is 64" in error
-    assert "context_tokens" in hint
+    assert "short.toml: the prompt takes 7 of the context's 64 tokens" in error
+    assert "raise context_tokens" in hint
 
 
 # -- the output ----------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ CORPUS = [GAINING, "", GUARDED, GAINING]
         ("help_runs", ["runs", "--help"]),
         ("help_runs_list", ["runs", "list", "--help"]),
         ("help_runs_clean", ["runs", "clean", "--help"]),
+        ("help_models_bench", ["models", "bench", "--help"]),
     ],
 )
 def test_help(shell, golden, name, arguments):

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 from demo_pair import NEEDS_DEMO_MODELS
+
+from routelmt_cli.translators import llama_session
+from routelmt_cli.translators.cache import cache_folder
 
 SOURCES = [
     "El tren llega a las ocho.",
@@ -74,17 +79,6 @@ def test_a_pipe_gets_as_many_lines_as_it_gave(tmp_path):
     assert all(lines[i] for i in (0, 1, 3))
 
 
-def test_a_segment_too_long_for_the_model_is_named_before_anything_is_spent(tmp_path):
-    corpus = tmp_path / "in.txt"
-    corpus.write_text("Hola.\n" + "palabra " * 3000 + "\n")
-    result = _routelmt(
-        "translate", "in.txt", "--from", "es", "--to", "en", "--budget", "1", folder=tmp_path
-    )
-    assert result.returncode == 2
-    assert b"in.txt: segment 2 needs" in result.stderr
-    assert not (tmp_path / "in.en.txt").exists()
-
-
 def test_the_c_library_is_silent_unless_asked(tmp_path):
     (tmp_path / "in.txt").write_text("Hola.\n")
     command = ("translate", "in.txt", "--from", "es", "--to", "en", "--budget", "1")
@@ -92,3 +86,38 @@ def test_the_c_library_is_silent_unless_asked(tmp_path):
     assert b"llama_" not in quiet.stderr and b"ggml" not in quiet.stderr
     loud = _routelmt(*command, "-vv", "--restart", folder=tmp_path)
     assert b"llama_" in loud.stderr
+
+
+def test_ctrl_c_ends_a_run_within_a_second(tmp_path):
+    (tmp_path / "in.txt").write_text("\n".join(f"{i}. {SOURCES[1]}" for i in range(200)))
+    command = ("translate", "in.txt", "--from", "es", "--to", "en", "--budget", "1", "-v")
+    with subprocess.Popen(
+        [sys.executable, "-m", "routelmt_cli", *command],
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env={**os.environ, "COLUMNS": "100", "NO_COLOR": "1"},
+        text=True,
+    ) as process:
+        for line in process.stderr:
+            if line.startswith("drafting"):
+                break
+        time.sleep(1.5)  # the model is loaded, and decodes
+        begun = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        errors = process.stderr.read()
+        assert process.wait() == 130
+        assert time.monotonic() - begun < 1
+    assert "Traceback" not in errors
+    assert "stopped; run the same command again to continue" in errors
+
+
+def test_too_little_memory_is_one_clear_line(shell, monkeypatch):
+    (shell.folder / "in.txt").write_text("Hola.\n")
+    shell.environment["ROUTELMT_CACHE"] = str(cache_folder())
+    monkeypatch.setattr(llama_session, "free_bytes", lambda: 100_000_000)
+    result = shell.run("translate", "in.txt", "--from", "es", "--to", "en", "--budget", "1")
+    assert (result.code, result.stdout) == (4, b"")
+    error, hint = result.error_lines[-2:]
+    assert error.startswith("error: model 'smollm2-135m' needs 97 MB for its weights and ")
+    assert error.endswith("but only 100 MB of memory are free")
+    assert hint.startswith("hint: free some memory, or lower context_tokens in ")

@@ -95,12 +95,20 @@ def test_special_tokens_in_a_draft_are_text(scorer, subject):
         assert special.output_tokens >= plain.output_tokens + 3
 
 
-def test_a_text_that_is_too_long_is_no_error(scorer):
-    # The stand-in has no context that could be too short.
-    for outcome in score(scorer, [("uno " * 900, "one " * 900), ("uno", "one " * 900)]):
+def test_a_text_that_is_too_long_is_no_error(scorer, subject):
+    pairs = [("uno dos. " * 70, "one two. " * 70), ("uno", "one " * 400), *PAIRS, *BLANK]
+    with subject.model.open_counter() as counter:
+        read = counter.count_scored(*zip(*pairs, strict=True))
+    with subject.model.open_scorer() as plain:
+        outcomes = score(plain, pairs)
+    for outcome in outcomes:
         assert outcome.failure is None
-        assert 0 < outcome.output_tokens <= 901
         assert len(outcome.token_logprobs) == outcome.output_tokens
+    assert [outcome.prompt_tokens + outcome.output_tokens for outcome in outcomes] == read.tolist()
+    # What is cut with its source is scored whole; the stand-in has no context that is too short.
+    assert not outcomes[0].truncated
+    assert outcomes[0].output_tokens > 140
+    assert outcomes[1].truncated == (subject.name != "stand-in")
 
 
 def test_scoring_the_models_own_draft_finds_what_writing_it_did(subject, scorer):

@@ -10,6 +10,7 @@ import pytest
 
 from routelmt_cli.translators.protocol import Request
 
+GROUP = 8
 BREAKS = re.compile("[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
 SHORT = ["El perro duerme.", "¿Qué hora es?", "Llueve mucho hoy.", "Tengo hambre.", "Buenos días."]
 BROKEN = ["Buenos días.\nHasta luego.", "Uno\t\tdos", "Sí.\r\n\u2028No.\n", "\n\nAdiós."]
@@ -143,6 +144,27 @@ def test_special_tokens_in_a_source_are_text(subject, batched):
         assert len(outcome.text.splitlines()) == 1
 
 
+def test_a_source_longer_than_the_context_is_translated_in_parts(subject, batched):
+    card = subject.model.card
+    # Short caps: most of the context is for the sources, and little is to be decoded.
+    short = batched.prefix_tokens + 100
+    decoding = dataclasses.replace(
+        card.decoding, context_tokens=short, cap_ratio=0.1, cap_extra=2, parallel_sequences=GROUP
+    )
+    model = dataclasses.replace(subject.model, card=dataclasses.replace(card, decoding=decoding))
+    sources = ["Llueve mucho hoy.  " * 30, "palabra" * 80, "你好，" * 60]
+    with model.open_counter() as counter:
+        counts = counter.count(sources)
+    assert (counts.context_tokens <= short).all()
+    if subject.name != "stand-in":  # for which a word is a token
+        assert (counts.prompt_tokens > 100).all()
+    with model.open_translator(with_logprobs=False, deterministic=False) as translator:
+        for outcome in outcomes_of(translator, sources):
+            assert outcome.prompt_tokens == counts.prompt_tokens[outcome.item]
+            assert outcome.output_tokens <= counts.cap_tokens[outcome.item]
+            assert outcome.text.strip()
+
+
 def test_outcomes_do_not_depend_on_the_numbers_of_the_requests(batched):
     commits = commits_of(batched, SHORT[:2], first=10**12)
     items = {outcome.item for commit in commits for outcome in commit}
@@ -164,6 +186,13 @@ def test_a_translation_that_is_left_early_leaves_nothing_behind(batched, mixed):
     assert again[0].prompt_tokens == next(
         outcome.prompt_tokens for commit in commits for outcome in commit if outcome.item == 0
     )
+
+
+def test_a_translation_that_outlives_its_translator_does_no_harm(subject):
+    with subject.open(deterministic=False) as translator:
+        begun = translator.translate(Request(i, s) for i, s in enumerate(SHORT))
+        next(begun)
+    begun.close()
 
 
 def test_deterministic_commits_are_whole_groups_in_order(subject, deterministic):

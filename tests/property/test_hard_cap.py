@@ -145,7 +145,7 @@ class WholeRun(RuleBasedStateMachine):
         with open_input(self.corpus) as source:
             self.segments = scan(source.corpus, self.folder / "sources.arrow")
         self.tiers = [
-            open_tier(name, find_model(load_card(card), "en", "de"), self.segments, "in")
+            open_tier(name, find_model(load_card(card), "en", "de"), self.segments)
             for name, card in zip(TIERS, cards, strict=True)
         ]
         self.drafts = self.worst(self.tiers[0])

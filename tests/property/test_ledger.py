@@ -96,7 +96,7 @@ class HarshModel:
     def open_counter(self):
         return StandInTranslator(self.card)
 
-    def open_translator(self, *, with_logprobs, deterministic, with_states=False):
+    def open_translator(self, *, with_logprobs, deterministic, with_states=False, demand=None):
         return HarshTranslator(self.card, self.lives, deterministic=deterministic)
 
 
@@ -141,8 +141,8 @@ class Bench:
         with open_input(CorpusOptions(text)) as source:
             self.segments = scan(source.corpus, self.folder / "sources.arrow")
         self.lives = Lives()
-        self.small = open_tier(SMALL, HarshModel(small_card, self.lives), self.segments, "in")
-        self.large = open_tier(LARGE, HarshModel(large_card, self.lives), self.segments, "in")
+        self.small = open_tier(SMALL, HarshModel(small_card, self.lives), self.segments)
+        self.large = open_tier(LARGE, HarshModel(large_card, self.lives), self.segments)
         self.journal = Journal(self.folder / "journal.sqlite")
 
     def __enter__(self):

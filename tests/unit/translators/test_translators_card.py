@@ -74,6 +74,12 @@ def test_a_path_is_beside_the_card(write, tmp_path):
     assert load_card(path).weights.path == tmp_path / "here" / "w.gguf"
 
 
+def test_what_the_machine_costs_may_be_named(write):
+    assert load_card(write()).nanousd_per_hour is None
+    path = write(CARD, ("[price]", "[price]\nusd_per_hour = 0.08"))
+    assert load_card(path).nanousd_per_hour == 80_000_000
+
+
 def test_a_stand_in_needs_no_more_than_a_price(write):
     card = load_card(write(STAND_IN))
     assert card.weights is None
@@ -105,6 +111,7 @@ WRONG = {
     "no name": ('name = "tiny"', "", "'name' is missing"),
     "a name that is no text": ('name = "tiny"', "name = 3", "'name' has the wrong type"),
     "an unknown backend": ('"llama.cpp"', '"torch"', "unknown backend 'torch'"),
+    "no amount for an hour": ("[price]", "[price]\nusd_per_hour = -1", "usd_per_hour"),
     "no price": ("[price]", "[prices]", r"section \[price\] is missing"),
     "no token prices": ("usd_per_million_tokens", "usd", r"\[usd_per_million_tokens\] is missing"),
     "no output price": (', output = "0.40"', "", "'output' is missing"),

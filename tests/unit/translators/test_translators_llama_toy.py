@@ -10,7 +10,8 @@ from toy_llama import BYTES, END, WIDTH, ToyContext, ToyModel, logits_after, sta
 
 from routelmt_cli.translators import llama_scoring, llama_session
 from routelmt_cli.translators.llama_cpp import LlamaTranslator
-from routelmt_cli.translators.llama_scoring import LlamaScorer, share_room
+from routelmt_cli.translators.llama_prompter import share_room
+from routelmt_cli.translators.llama_scoring import LlamaScorer
 from routelmt_cli.translators.protocol import Request, ScoreRequest
 
 PAIR = {"source_language": "es", "target_language": "en"}
@@ -23,7 +24,6 @@ def toy(monkeypatch):
     monkeypatch.setattr(llama_session, "LlamaModel", lambda *_, **__: ToyModel())
     monkeypatch.setattr(llama_session, "LlamaContext", ToyContext)
     monkeypatch.setattr(llama_scoring, "_OUTPUT_ROWS", 5)
-    monkeypatch.setattr(llama_scoring, "_SLICE_ROWS", 2)
 
 
 def translate(sources, *, with_states=False, with_logprobs=True):
@@ -197,11 +197,6 @@ def test_what_does_not_fit_the_context_is_left_out(toy):
     np.testing.assert_array_equal(
         statistics_of(cut), statistics_of(score([("uno", long)])[0])[: 64 - fits]
     )
-    both, source = score([("s" * 99, "d" * 99), ("s" * 99, "d")], context_tokens=64)
-    assert both.truncated
-    assert 0 < both.output_tokens < 99
-    assert source.truncated
-    assert source.output_tokens == 2
 
 
 @pytest.mark.parametrize(

@@ -36,15 +36,16 @@ def naive(logits, token):
     return logprob, -(possible * np.log(possible)).sum(), best - second
 
 
-@given(step=steps(), spare=st.integers(0, 3))
+@given(step=steps())
 @settings(max_examples=200, deadline=None)
-def test_statistics_follow_their_definitions(step, spare):
+def test_statistics_follow_their_definitions(step):
     logits, tokens = step
     rows = [naive(row, token) for row, token in zip(logits, tokens, strict=True)]
     expected = np.array(rows)
     expected[:, 2] = np.minimum(expected[:, 2], 1e4)
-    work = np.full((len(logits) + spare, logits.shape[1]), np.nan, np.float32)
-    found = token_statistics(logits, logits.argmax(axis=1), tokens, work)
+    highest = logits.argmax(axis=1)
+    best, found = token_statistics(logits, np.full(logits.shape[1], np.nan, np.float32), tokens)
+    np.testing.assert_array_equal(best, highest)
     possible = np.isfinite(expected[:, 0])
     assert (found.logprobs[~possible] <= -1e4).all()
     assert np.isfinite(found.logprobs).all()
@@ -59,14 +60,22 @@ def test_statistics_follow_their_definitions(step, spare):
     assert (logits.max(axis=1) == 0).all()  # shifted, and the best one is back in its place
 
 
+def test_the_best_tokens_are_asked_about_by_default():
+    logits = np.random.default_rng(0).normal(size=(4, 50)).astype(np.float32)
+    work = np.empty(50, np.float32)
+    best, found = token_statistics(logits.copy(), work)
+    _, asked = token_statistics(logits.copy(), work, best)
+    np.testing.assert_array_equal(found.logprobs, asked.logprobs)
+
+
 def test_no_array_of_the_vocabularys_size_is_made():
     import tracemalloc
 
     logits = np.random.default_rng(0).normal(size=(4, 50_000)).astype(np.float32)
-    best, work = logits.argmax(axis=1), np.empty_like(logits)
-    token_statistics(logits, best, best, work)
+    work = np.empty(logits.shape[1], np.float32)
+    token_statistics(logits, work)
     tracemalloc.start()
-    token_statistics(logits, best, best, work)
+    token_statistics(logits, work)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 50_000

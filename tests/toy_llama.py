@@ -15,7 +15,7 @@ import numpy as np
 from routelmt_cli.budget.price import Price
 from routelmt_cli.translators.card import DecodingCard, ModelCard, PromptCard
 
-WIDTH = 5
+WIDTH, BATCH = 5, 7
 END, BLANK_LINE, BYTES = 0, 1, 2  # tokens: end of text, a newline twice, then one for each byte
 _LIKELY = [END, BLANK_LINE, BYTES + 10, *(BYTES + ord(letter) for letter in string.ascii_letters)]
 
@@ -23,6 +23,7 @@ _LIKELY = [END, BLANK_LINE, BYTES + 10, *(BYTES + ord(letter) for letter in stri
 class ToyModel:
     """Tokens are bytes."""
 
+    weights_bytes, layers, heads, on_another_device = 10**6, 2, 2, False
     add_bos, bos, eos, width, trained_context = False, -1, END, WIDTH, 1 << 20
     vocabulary_size = BYTES + 256
 
@@ -38,6 +39,9 @@ class ToyModel:
     def metadata(self, key):
         return None
 
+    def number(self, key, default=0):
+        return default
+
     def special_text(self, token):
         return ""
 
@@ -48,12 +52,19 @@ class ToyModel:
 class ToyContext:
     """Holds what was evaluated in each sequence; refuses rows out of place."""
 
-    def __init__(self, model, *, sequences, sequence_tokens, threads=1, batch_tokens=7):
-        self.model, self.batch_tokens, self._most = model, batch_tokens, sequence_tokens
-        self._held = [[] for _ in range(sequences)]
-        self.token, self.position, self.sequence = np.zeros((3, batch_tokens), np.int32)
-        self.wants_logits = np.zeros(batch_tokens, np.int8)
+    def __init__(self, model, settings, *, cells, outputs):
+        self.model, self.batch_tokens, self.cells = model, BATCH, cells
+        self._most_outputs = outputs
+        self._held = [[] for _ in range(settings.sequences + 1)]
+        self.token, self.position, self.sequence = np.zeros((3, BATCH), np.int32)
+        self.wants_logits = np.zeros(BATCH, np.int8)
         self.outputs = 0
+        self.closed = False
+
+    @property
+    def cells_held(self):
+        """Count the tokens of all sequences, those of the shared prefix once."""
+        return sum(map(len, self._held)) - len(self._held[0]) * sum(map(bool, self._held[1:]))
 
     def decode(self, tokens, *, with_states=False):
         assert 0 < tokens <= self.batch_tokens
@@ -62,10 +73,12 @@ class ToyContext:
         rows = []
         for row in range(tokens):
             held = self._held[self.sequence[row]]
-            assert self.position[row] == len(held) < self._most
+            assert self.position[row] == len(held)
             held.append(int(self.token[row]))
             if wanted[row]:
                 rows.append(tuple(held))
+        assert len(rows) <= self._most_outputs
+        assert self.cells_held <= self.cells
         self.outputs += len(rows)
         self._states = np.array([state_after(row) for row in rows], np.float32)
         return np.array([logits_after(row) for row in rows], np.float32)
@@ -83,13 +96,15 @@ class ToyContext:
         self._held[target] = list(self._held[source])
 
     def drop_sequence(self, sequence):
-        self._held[sequence] = []
+        if not self.closed:
+            self._held[sequence] = []
 
     def clear(self):
         self._held = [[] for _ in self._held]
 
     def close(self):
         assert not any(self._held[1:])
+        self.closed = True
 
 
 def _luck(tokens):

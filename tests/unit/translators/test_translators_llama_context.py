@@ -1,0 +1,56 @@
+"""The cache of a real model: what it takes, and that it can be full."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from demo_pair import NEEDS_DEMO_MODELS
+
+from routelmt_cli.translators.catalogue import find_card
+from routelmt_cli.translators.llama_library import LlamaContext, LlamaModel
+from routelmt_cli.translators.llama_memory import footprint
+from routelmt_cli.translators.llama_schedule import Job, Scheduler
+from routelmt_cli.translators.llama_settings import LlamaSettings
+from routelmt_cli.translators.weights import find_weights
+
+pytestmark = NEEDS_DEMO_MODELS
+
+
+@pytest.fixture(scope="module")
+def gemma():
+    weights = find_weights(find_card("gemma3-270m")).path
+    model = LlamaModel(weights, use_extra_buffers=False)
+    yield model
+    model.close()
+
+
+def test_a_real_cache_that_is_full(gemma):
+    context = LlamaContext(gemma, LlamaSettings(3, 2), cells=256, outputs=3)
+    assert context.cells == context.batch_tokens == 256
+    token = gemma.tokenize(" uno", parse_special=False)[0]
+    jobs = [Job(key, [token] * (60 + 30 * key), 6) for key in range(4)]
+    context.cells = 4096  # what is not true
+    scheduler = Scheduler(context, prefix=[token], stop=["\n"], slots=3, with_logprobs=True)
+    found = {one.key: one for ended in scheduler.run(jobs) for one in ended}
+    context.close()
+    assert sorted(found) == [0, 1, 2, 3]
+    assert all(one.sampled_tokens for one in found.values())
+
+
+@pytest.mark.parametrize("options", [{}, {"cache_type": "q8_0"}, {"flash_attention": "off"}])
+def test_the_estimate_covers_what_is_taken(gemma, options):
+    settings = LlamaSettings(16, 2, 256, **options)
+    before = resident_bytes()
+    context = LlamaContext(gemma, settings, cells=8192, outputs=16)
+    context.evaluate(0, [1000] * 256)
+    taken = resident_bytes() - before
+    context.close()
+    assert taken < footprint(gemma, settings, 16).bytes(8192) < 4 * taken
+
+
+def resident_bytes():
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("RssAnon:"):  # the weights' file apart
+            return int(line.split()[1]) * 1024
+    raise AssertionError
