@@ -21,6 +21,7 @@ FORMAT_VERSION = 2
 MAX_PAIRS = 64
 """Language pairs of one router."""
 
+_ELSEWHERE = "elsewhere:"
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _MAX_TEXT = 4_000
 _MAX_ITEMS = 1_000
@@ -37,11 +38,37 @@ class ModelIdentity:
     name
         For people.
     fingerprint
-        What the caller compares: equal exactly for models that translate alike.
+        Equal exactly for models that translate a language pair alike; of a model whose hypotheses
+        were made elsewhere, from :meth:`made_elsewhere`.
     """
 
     name: str
     fingerprint: str
+
+    @classmethod
+    def made_elsewhere(cls, name: str) -> ModelIdentity:
+        """Identify a model by name alone, where its hypotheses were given and it was not run."""
+        return cls(name, f"{_ELSEWHERE}{name}")
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether nothing but the name is known."""
+        return self.fingerprint.startswith(_ELSEWHERE)
+
+    def is_other_than(self, own: ModelIdentity, *, same_pair: bool) -> bool:
+        """Say whether a run's model is another one, as far as can be known.
+
+        Parameters
+        ----------
+        own
+            The run's model.
+        same_pair
+            Whether both are of one language pair. Prompts differ between pairs, and fingerprints
+            with them, so that names alone are compared otherwise.
+        """
+        if self.is_elsewhere or not same_pair:
+            return self.name != own.name
+        return self.fingerprint != own.fingerprint
 
 
 @dataclass(frozen=True)
@@ -119,7 +146,7 @@ class RouterMetadata:
         return list(dict.fromkeys(pair_label(*pair) for pair in self.pairs))
 
     def mismatches(
-        self, *, pair: tuple[str, str], small_fingerprint: str, large_fingerprint: str
+        self, *, pair: tuple[str, str], small: ModelIdentity, large: ModelIdentity
     ) -> list[str]:
         """Name everything in which a run differs from the calibration.
 
@@ -129,7 +156,7 @@ class RouterMetadata:
         ----------
         pair
             Source and target language of the run.
-        small_fingerprint, large_fingerprint
+        small, large
             The run's own models.
 
         Returns
@@ -139,12 +166,18 @@ class RouterMetadata:
         """
         if self.is_prior:
             return []
-        found = [] if len(self.pairs) > 1 or pair in self.pairs else ["language pair"]
-        if self.small.fingerprint != small_fingerprint:
+        same = pair in self.pairs
+        found = [] if same or len(self.pairs) > 1 else ["language pair"]
+        if self.small.is_other_than(small, same_pair=same):
             found.append("small model")
-        if self.large.fingerprint != large_fingerprint:
+        if self.large.is_other_than(large, same_pair=same):
             found.append("large model")
         return found
+
+    @property
+    def of_models_elsewhere(self) -> bool:
+        """Whether it was calibrated on given hypotheses, so that models are known by name alone."""
+        return self.small.is_elsewhere or self.large.is_elsewhere
 
 
 def pair_label(source_language: str, target_language: str) -> str:

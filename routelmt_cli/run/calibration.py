@@ -23,7 +23,6 @@ from routelmt_cli.evaluation.metrics import DEFAULT_METRIC, Metric, open_metric
 from routelmt_cli.gain.bundle import DESCRIPTION, save_bundle
 from routelmt_cli.gain.calibration import Calibration, Retranslations
 from routelmt_cli.gain.labels import gain_labels
-from routelmt_cli.gain.metadata import ModelIdentity
 from routelmt_cli.run import folder as run_folder
 from routelmt_cli.run.calibration_training import Labelled, refuse_too_few, train
 from routelmt_cli.run.continuing import open_journal
@@ -43,10 +42,9 @@ from routelmt_cli.run.options import CalibrateOptions
 from routelmt_cli.run.prediction import draft_table
 from routelmt_cli.run.progress import Progress, Silent
 from routelmt_cli.run.segments import Segments, scan
-from routelmt_cli.run.setup import Pair, find_pair, identity
+from routelmt_cli.run.setup import Pair, find_pair, identity, model_identity
 from routelmt_cli.run.spending import Spender, needed_nanousd
 from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
-from routelmt_cli.translators.models import Model
 
 _MAX_TEXT = 2_000  # well below what a bundle's reader refuses
 
@@ -275,15 +273,11 @@ def _train(options: CalibrateOptions, pair: Pair, corpus: _Corpus, journal: Jour
         labels=labels,
         pairs=[languages] * len(items),
         documents=_of_items(corpus.documents, items),
-        small=_identity(pair.small),
-        large=_identity(pair.large),
+        small=model_identity(pair.small),
+        large=model_identity(pair.large),
     )
     return train(options, data)
 
 
 def _of_items(column: list[str] | None, items: npt.NDArray[np.int64]) -> list[str] | None:
     return None if column is None else [column[item] for item in items.tolist()]
-
-
-def _identity(model: Model) -> ModelIdentity:
-    return ModelIdentity(model.card.name, model.fingerprint)

@@ -3,7 +3,7 @@
 In: one or more corpora with columns of drafts and retranslations, and references or scores. Out:
 one joined table with a language pair for each row. Always: token counts are estimated alike for
 all three texts, but where a model scores the drafts; a router made so knows its models by name
-alone, so ``translate`` takes it only with ``--force-router``.
+alone, so ``translate`` takes it for models whose cards have these names.
 """
 
 from __future__ import annotations
@@ -210,8 +210,8 @@ def _labelled(
         labels=labels,
         pairs=pairs,
         documents=corpus.documents,
-        small=_elsewhere(options.pair.small),
-        large=_elsewhere(options.pair.large),
+        small=ModelIdentity.made_elsewhere(options.pair.small),
+        large=ModelIdentity.made_elsewhere(options.pair.large),
         figures={} if scored is None else {"drafts_scored_with": scored.model},
     )
 
@@ -223,8 +223,3 @@ def _retranslation_tokens(
     return (
         estimated_tokens(corpus.retranslations) if scored is None else scored.retranslation_tokens
     )
-
-
-def _elsewhere(name: str) -> ModelIdentity:
-    """Name a model that is known by name alone; no model of a run has such a fingerprint."""
-    return ModelIdentity(name, f"elsewhere:{name}")

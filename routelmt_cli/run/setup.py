@@ -22,7 +22,7 @@ from routelmt_cli.gain.catalogue import (
     shipped_routers,
 )
 from routelmt_cli.gain.conformal import GuardLimit, limit_for
-from routelmt_cli.gain.metadata import pair_label
+from routelmt_cli.gain.metadata import ModelIdentity, pair_label
 from routelmt_cli.gain.router import Router, portable_parts
 from routelmt_cli.run.corpus_input import CorpusInput, describe_layout
 from routelmt_cli.run.options import PairOptions, TranslateOptions
@@ -105,6 +105,11 @@ def _named(path: Path, options: TranslateOptions, progress: Progress) -> tuple[P
         )
     if changed:
         progress.note(f"router forced although it is for another {', '.join(changed)}")
+    elif router.metadata.of_models_elsewhere:
+        progress.note(
+            f"{path} was calibrated on given translations: that they are from these models is "
+            "known by their names alone"
+        )
     if router.metadata.is_prior:
         progress.note(f"{path} is a prior: {_what_a_prior_is(router)}")
     elif not router.knows(pair.label):
@@ -210,11 +215,16 @@ def _shipped_languages(options: PairOptions, routers: Sequence[Router]) -> tuple
     return _languages(options, pairs, only_fitting=True)
 
 
+def model_identity(model: Model) -> ModelIdentity:
+    """Identify a run's model as a router records it."""
+    return ModelIdentity(model.card.name, model.fingerprint)
+
+
 def _mismatches(router: Router, pair: Pair) -> list[str]:
     return router.metadata.mismatches(
         pair=(pair.source_language, pair.target_language),
-        small_fingerprint=pair.small.fingerprint,
-        large_fingerprint=pair.large.fingerprint,
+        small=model_identity(pair.small),
+        large=model_identity(pair.large),
     )
 
 

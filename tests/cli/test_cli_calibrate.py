@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 
@@ -103,6 +104,19 @@ def test_the_router_is_refused_by_a_run_unless_forced(shell, once, stand_ins, co
     assert "another small model, large model" in refused.stderr
     forced = shell.run("translate", "in.tsv", *pair, "--budget", "1", "--force-router")
     assert forced.code == 0, forced.stderr
+
+
+def test_the_router_is_taken_for_cards_of_the_names_that_were_given(shell, once, stand_ins, corpus):
+    metadata = replace(
+        once.router.metadata,
+        small=ModelIdentity.made_elsewhere("stand-in-small"),
+        large=ModelIdentity.made_elsewhere("stand-in-large"),
+    )
+    save_bundle(replace(once.router, metadata=metadata), shell.folder / "new.router")
+    pair = ["--small", stand_ins.small, "--large", stand_ins.large, "--router", "new.router"]
+    result = shell.run("translate", "in.tsv", *pair, "--budget", "1")
+    assert result.code == 0, result.stderr
+    assert "known by their names alone" in result.error_lines[0]
 
 
 def test_what_the_training_is_given(trained, given):

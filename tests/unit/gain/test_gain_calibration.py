@@ -122,7 +122,7 @@ def test_metadata_says_what_it_was_made_for(calibration):
     assert metadata.seeds == (0,)
     assert metadata.feature_names == FEATURE_NAMES
     assert metadata.prior == ""
-    own = {"small_fingerprint": "small-fingerprint", "large_fingerprint": "large-fingerprint"}
+    own = {"small": metadata.small, "large": metadata.large}
     assert metadata.mismatches(pair=("es", "en"), **own) == []
     assert metadata.mismatches(pair=("en", "es"), **own) == ["language pair"]
     assert set(metadata.candidate.split(" + ")) == set(calibration.report["mix"])

@@ -69,15 +69,18 @@ def test_a_prior_has_no_languages():
     assert PRIOR.pair_labels == []
 
 
-def mismatches(metadata, pair=("de", "en"), small="s", large="l"):
-    return metadata.mismatches(pair=pair, small_fingerprint=small, large_fingerprint=large)
+def mismatches(metadata, pair=("de", "en"), small=METADATA.small, large=METADATA.large):
+    return metadata.mismatches(pair=pair, small=small, large=large)
+
+
+OTHER_WEIGHTS, OTHER_CARD = replace(METADATA.small, fingerprint="x"), ModelIdentity("Tiny", "y")
 
 
 def test_everything_in_which_a_run_differs_is_named():
     assert mismatches(METADATA) == []
     assert mismatches(METADATA, ("en", "de")) == ["language pair"]
-    assert mismatches(METADATA, small="x") == ["small model"]
-    assert mismatches(METADATA, ("fr", "en"), "x", "y") == [
+    assert mismatches(METADATA, small=OTHER_WEIGHTS) == ["small model"]
+    assert mismatches(METADATA, ("fr", "en"), OTHER_CARD, OTHER_CARD) == [
         "language pair",
         "small model",
         "large model",
@@ -86,11 +89,25 @@ def test_everything_in_which_a_run_differs_is_named():
 
 def test_a_router_of_many_pairs_may_be_asked_about_another_one():
     assert mismatches(MANY, ("fr", "en")) == []
-    assert mismatches(MANY, ("fr", "en"), large="x") == ["large model"]
+    assert mismatches(MANY, ("fr", "en"), large=OTHER_CARD) == ["large model"]
 
 
 def test_a_prior_fits_every_run():
-    assert mismatches(PRIOR, ("fr", "en"), "x", "y") == []
+    assert mismatches(PRIOR, ("fr", "en"), OTHER_CARD, OTHER_CARD) == []
+
+
+def test_fingerprints_are_compared_for_one_language_pair_and_names_for_others():
+    # Prompts name the languages, so a model's fingerprint for another pair is another one.
+    assert mismatches(MANY, ("fr", "en"), small=OTHER_WEIGHTS) == []
+    assert mismatches(MANY, ("de", "en"), small=OTHER_WEIGHTS) == ["small model"]
+    assert mismatches(METADATA, ("fr", "en"), small=OTHER_WEIGHTS) == ["language pair"]
+
+
+def test_models_of_given_hypotheses_are_known_by_name():
+    given = replace(METADATA, small=ModelIdentity.made_elsewhere("Small"))
+    assert given.of_models_elsewhere and not METADATA.of_models_elsewhere
+    assert mismatches(given, small=OTHER_WEIGHTS) == []
+    assert mismatches(given, small=OTHER_CARD) == ["small model"]
 
 
 PAIRS = {
