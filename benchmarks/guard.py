@@ -22,11 +22,11 @@ from translated_sets import TranslatedSet, read_set
 from routelmt_cli.evaluation.figures import SEVERE_REGRESSION, SHARE
 from routelmt_cli.gain.conformal import limit_for
 from routelmt_cli.gain.metadata import pair_label
+from routelmt_cli.gain.router import Router
 
 
-def measure(calibration: TranslatedSet, unseen: TranslatedSet, alpha: float) -> dict[str, float]:
-    """Count severe regressions among what is routed of the unseen half."""
-    router = calibration.calibrate().router
+def measure(router: Router, unseen: TranslatedSet, alpha: float) -> dict[str, float]:
+    """Count severe regressions among what a router routes of the half that it never saw."""
     assert router.safeguards is not None
     limit = limit_for(alpha, router.safeguards.limits)
     predicted = router.predict(unseen.table, pair_label(*unseen.pairs[0]))
@@ -74,8 +74,8 @@ def main() -> None:
         first, second = data.take(rows[:cut]), data.take(rows[cut:])
         name = f"{path.parent.name}/{path.stem}"
         halves[name] = [
-            measure(first, second, arguments.alpha),
-            measure(second, first, arguments.alpha),
+            measure(first.calibrate().router, second, arguments.alpha),
+            measure(second.calibrate().router, first, arguments.alpha),
         ]
         print(name, rates(halves[name]), halves[name], file=sys.stderr, flush=True)
     every = [half for both in halves.values() for half in both]
