@@ -12,6 +12,7 @@ from routelmt_cli.cli import interruption
 from routelmt_cli.cli.calibrate import calibrate
 from routelmt_cli.cli.evaluate import evaluate
 from routelmt_cli.cli.models import models
+from routelmt_cli.cli.plan import plan
 from routelmt_cli.cli.printable import printable
 from routelmt_cli.cli.runs import runs
 from routelmt_cli.cli.translate import translate
@@ -27,6 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(translate)
+app.command()(plan)
 app.command()(calibrate)
 app.command()(evaluate)
 app.add_typer(models, name="models")

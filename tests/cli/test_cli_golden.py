@@ -23,6 +23,7 @@ CORPUS = [GAINING, "", GUARDED, GAINING]
     [
         ("help", ["--help"]),
         ("help_translate", ["translate", "--help"]),
+        ("help_plan", ["plan", "--help"]),
         ("help_calibrate", ["calibrate", "--help"]),
         ("help_models", ["models", "--help"]),
         ("help_models_list", ["models", "list", "--help"]),
