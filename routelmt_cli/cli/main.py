@@ -14,6 +14,7 @@ from routelmt_cli.cli.evaluate import evaluate
 from routelmt_cli.cli.models import models
 from routelmt_cli.cli.plan import plan
 from routelmt_cli.cli.printable import printable
+from routelmt_cli.cli.report import report
 from routelmt_cli.cli.runs import runs
 from routelmt_cli.cli.translate import translate
 from routelmt_cli.errors import ExitCode, RoutelmtError
@@ -31,6 +32,7 @@ app.command()(translate)
 app.command()(plan)
 app.command()(calibrate)
 app.command()(evaluate)
+app.command()(report)
 app.add_typer(models, name="models")
 app.add_typer(runs, name="runs")
 

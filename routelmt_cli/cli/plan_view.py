@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from decimal import Decimal
 
 from rich.console import Console as RichConsole
 from rich.text import Text
 
-from routelmt_cli.budget.money import format_usd
+from routelmt_cli.budget.money import format_about_usd, format_usd
 from routelmt_cli.cli.area_plot import area_plot
 from routelmt_cli.cli.console import plain_table
 from routelmt_cli.cli.printable import printable
@@ -66,15 +65,8 @@ def _cells(offer: Offer) -> tuple[str, ...]:
         f"{offer.share:.1%}",
         f"{offer.gain:+.2f}",
         interval,
-        "none" if offer.usd_per_point is None else short_usd(offer.usd_per_point),
+        "none" if offer.usd_per_point is None else format_about_usd(offer.usd_per_point),
     )
-
-
-def short_usd(usd: float) -> str:
-    """Write a rate in US dollars with three significant digits, such as ``$0.000123``."""
-    if usd == float("inf"):
-        return "beyond price"
-    return f"${Decimal(f'{usd:.3g}'):f}"
 
 
 def _lines(plan: BudgetPlan) -> list[str]:

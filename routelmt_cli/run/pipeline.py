@@ -28,6 +28,8 @@ from routelmt_cli.run.folder import RunFolder
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.opened import Clock, Run
 from routelmt_cli.run.options import TranslateOptions
+from routelmt_cli.run.page import render
+from routelmt_cli.run.page.data import gather
 from routelmt_cli.run.planning import RunPlan
 from routelmt_cli.run.prediction import Prediction
 from routelmt_cli.run.progress import Progress, Silent
@@ -172,6 +174,7 @@ def _translate(run: Run, folder: RunFolder) -> Report:
         run.segments, run.journal, plan, choice, run.pair, run.router, run.clock.seconds
     )
     report.save(folder.report)
+    render.save(gather(run, plan, choice, report), folder.page)
     return report
 
 

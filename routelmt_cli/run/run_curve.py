@@ -29,6 +29,8 @@ def make_curve(
     items: npt.NDArray[np.int64],
     prediction: Prediction,
     accuracy: Accuracy | None = None,
+    *,
+    anew: bool = False,
 ) -> BudgetCurve:
     """Make the curve of what every budget buys.
 
@@ -42,6 +44,8 @@ def make_curve(
         Of these items.
     accuracy
         For intervals.
+    anew
+        As if nothing had been sent to the large model yet.
     """
     journal, segments, small, large = run.journal, run.segments, run.small, run.large
     weight = weights(run.options.weight, segments, small)
@@ -49,6 +53,9 @@ def make_curve(
     missing = ~journal.sent(SMALL, segments.items)
     drafts = small.cost_nanousd(predict_draft_tokens(run.router, small))[missing]
     limit = run.limit
+    committed = journal.spend_nanousd(SMALL) if anew else journal.committed_nanousd()
+    begun = journal.has_waves(LARGE) and not anew
+    sent = journal.sent(LARGE, segments.items)[items]
     of_items = Items(
         gain=prediction.gain,
         weight=weight[items],
@@ -57,12 +64,12 @@ def make_curve(
         repeats=segments.repeats[items],
         source_tokens=small.source_tokens[items],
         allowed=np.ones(len(items), np.bool_) if limit is None else allowed_by(limit, prediction),
-        sent=journal.sent(LARGE, segments.items)[items],
+        sent=np.zeros_like(sent) if anew else sent,
     )
     money = Money(
-        fixed=journal.committed_nanousd() + sum(drafts.tolist()),
-        prefix=0 if journal.has_waves(LARGE) else large.prefix_nanousd,
-        least_budget=journal.committed_nanousd() + needed_nanousd(journal, small, every),
+        fixed=committed + sum(drafts.tolist()),
+        prefix=0 if begun else large.prefix_nanousd,
+        least_budget=committed + needed_nanousd(journal, small, every),
     )
     whole = Whole(
         rows=int(segments.repeats.sum()),
