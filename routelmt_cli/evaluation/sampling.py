@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from routelmt_cli.evaluation.order import FloatArray, interpolate
+from routelmt_cli.evaluation.order import FloatArray
 from routelmt_cli.evaluation.resampling import block_bootstrap
 
 SAMPLES = 200
@@ -58,8 +58,8 @@ def sampling_errors(
         spent = np.cumsum(drawn * cost[order], axis=1) * expansion[:, None]
         bought = np.cumsum(drawn * value[order], axis=1)
         bought /= np.maximum(counts @ weight, np.finfo(float).tiny)[:, None]
-        spent, bought = np.hstack([start, spent]), np.hstack([start, bought])
-        return np.column_stack([interpolate(spent, at, bought)[0] for at in at_costs.tolist()])
+        curves = zip(np.hstack([start, spent]), np.hstack([start, bought]), strict=True)
+        return np.stack([np.interp(at_costs, *curve) for curve in curves])
 
     found = block_bootstrap(gains, len(value), samples=samples, seed=seed, block_length=1)
     return np.asarray(found.std(axis=0, ddof=1))

@@ -54,6 +54,16 @@ class Prediction:
     regression_risk: npt.NDArray[np.float64] | None = None
     drift: DriftReport | None = None
 
+    def take(self, items: npt.NDArray[np.int64]) -> Prediction:
+        """Take the rows of some items."""
+        risk = self.regression_risk
+        return Prediction(
+            self.gain[items],
+            self.cost_nanousd[items],
+            None if risk is None else risk[items],
+            self.drift,
+        )
+
 
 def draft_table(
     journal: Journal, segments: Segments, small: Tier, items: npt.NDArray[np.int64]

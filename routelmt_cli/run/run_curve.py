@@ -45,7 +45,7 @@ def make_curve(
     accuracy
         For intervals.
     anew
-        As if nothing had been sent to the large model yet.
+        As if nothing had been sent to the large model yet; what a sample is off by is left out.
     """
     journal, segments, small, large = run.journal, run.segments, run.small, run.large
     weight = weights(run.options.weight, segments, small)
@@ -75,6 +75,6 @@ def make_curve(
         rows=int(segments.repeats.sum()),
         source_tokens=int(small.source_tokens.sum()),
         weight=float(weight.sum()),
-        sampled=len(items) < segments.items,
+        sampled=len(items) < segments.items and not anew,
     )
     return BudgetCurve(of_items, whole, money, accuracy)

@@ -18,9 +18,10 @@ from routelmt_cli.evaluation.plot import round_ticks
 from routelmt_cli.run.budget_curve import Offer
 
 _WIDTH, _HEIGHT = 720, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 16, 16, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 40, 16, 44
 _BINS = 32
 _TAIL = 0.005
+_CELLAR = 0.1
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,11 @@ def curve_chart(offers: Sequence[Offer], knee: Offer, spend_nanousd: int, gain: 
     """
     highs = [offer.gain if offer.high is None else offer.high for offer in offers]
     lows = [offer.gain if offer.low is None else offer.low for offer in offers]
-    ups = round_ticks(min(0.0, *lows, gain), max(0.0, *highs, gain))
+    highest = max(0.0, *highs, gain)
+    lowest = min(0.0, *lows, gain)
+    # An interval that only touches the ground is no reason to draw what lies below.
+    ups = round_ticks(lowest if lowest < -_CELLAR * highest else 0.0, highest)
+    lows = [max(low, ups[0]) for low in lows]
     usd = [offer.cost_nanousd / NANODOLLARS_PER_USD for offer in offers]
     own = spend_nanousd / NANODOLLARS_PER_USD
     acrosses = round_ticks(min(*usd, own), max(*usd, own))
@@ -167,8 +172,8 @@ def _mark(frame: _Frame, x: float, y: float, kind: str, name: str, *, above: boo
         if above
         else f'<circle class="{kind}" cx="{left:.1f}" cy="{top:.1f}" r="6"/>'
     )
-    end = left > _WIDTH - 120
-    anchor, shift = ("end", -10) if end else ("start", 10)
+    # The knee's name stands above the curve, at its left.
+    anchor, shift = ("end", -10) if above or left > _WIDTH - 120 else ("start", 10)
     down = -8 if above else 18
     return (
         f'{shape}<text class="label" text-anchor="{anchor}" x="{left + shift:.1f}" '

@@ -33,6 +33,7 @@ EACH = 40
 """Segments of a group."""
 
 _BACKGROUND_ITEMS = 400
+_CURVE_ITEMS = 200_000
 _REASONS = 5
 _LEAST_POINTS = 0.05
 
@@ -144,9 +145,10 @@ def gather(run: Run, plan: RunPlan, choice: Choice, report: Report) -> Page:
     report
         Its figures.
     """
-    items = np.arange(run.segments.items, dtype=np.int64)
+    # Of a huge corpus a part shows the same curve, without its memory.
+    items = evenly_spaced(run.segments.items, _CURVE_ITEMS)
     accuracy = find_accuracy(run.pair, run.router)
-    curve = make_curve(run, items, plan.prediction, accuracy, anew=True)
+    curve = make_curve(run, items, plan.prediction.take(items), accuracy, anew=True)
     knee = curve.knee()
     gain = report.predicted_gain
     return Page(
@@ -176,7 +178,7 @@ def _figures(report: Report) -> dict[str, str]:
         "segments retranslated": f"{report.segments_by_tier[LARGE]:,} ({share:.0%})",
     }
     if report.expected_severe_share is not None:
-        name = f"expected to lose {-(report.severe_gain or 0):g} points or more"
+        name = f"retranslations expected to lose {-(report.severe_gain or 0):g} points or more"
         figures[name] = f"{report.expected_severe_share:.1%}"
     if report.failed:
         figures["failed"] = f"{report.failed:,}"
@@ -259,13 +261,20 @@ def _cards(run: Run, plan: RunPlan, choice: Choice) -> list[Card]:
                 gain=float(gain[item]),
                 risk=None if risk is None else float(risk[item]),
                 spend=format_usd(retranslation.spend_nanousd),
-                verdict=choice.reason(item, float(gain[item])),
+                verdict=_verdict(choice, item, float(gain[item])),
                 base=base,
                 reasons=reasons,
                 rest=float(gain[item]) - base - sum(one.points for one in reasons),
             )
         )
     return cards
+
+
+def _verdict(choice: Choice, item: int, gain: float) -> str:
+    """Say what became of a retranslation, and why."""
+    reason = choice.reason(item, gain)
+    why = WHY_KEPT.get(reason.removeprefix("guard: "))
+    return reason if why is None else f"{reason}: {why}"
 
 
 def _explained(run: Run, items: IntArray) -> tuple[Contributions, npt.NDArray[np.float32]]:
