@@ -15,6 +15,7 @@ from routelmt_cli.run.budget_curve import Offer
 from routelmt_cli.run.budget_plan import BudgetPlan
 
 _NEVER_CUT = 500
+_OF_WHAT = ", the interval is for text like the calibration's"
 
 
 def show_plan(plan: BudgetPlan) -> None:
@@ -74,7 +75,7 @@ def _lines(plan: BudgetPlan) -> list[str]:
     metric = plan.metric.split("|")[0]
     lines = [
         f"{plan.segments:,} segments; gain in points of {metric} over all drafts; spend and gain "
-        "are predicted",
+        f"are predicted{_OF_WHAT if plan.has_intervals else ''}",
         f"recommended: --budget {format_usd(knee.budget_nanousd)[1:]} retranslates "
         f"{knee.share:.1%} of the text for {knee.gain:+.2f} points; beyond it a point costs more "
         "than on average",

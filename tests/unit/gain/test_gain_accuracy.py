@@ -13,10 +13,11 @@ MEAN, SPREAD, CORRELATION = 12.0, 14.0, 0.4
 
 
 def draw(luck, count):
-    """Draw what a perfect predictor would say, and the true gains."""
+    """Draw what a perfect predictor would say, and the true gains of documents of 11 segments."""
     predicted = MEAN + luck.normal(0, SPREAD * CORRELATION, count)
-    noise = luck.normal(0, SPREAD * np.sqrt(1 - CORRELATION**2), count)
-    return predicted, predicted + noise
+    own, shared = luck.normal(size=count), np.repeat(luck.normal(size=count // 11 + 1), 11)[:count]
+    noise = np.sqrt(0.9) * own + np.sqrt(0.1) * shared  # means of documents scatter twice as much
+    return predicted, predicted + SPREAD * np.sqrt(1 - CORRELATION**2) * noise
 
 
 @pytest.mark.parametrize("share", [0.1, 0.4, 1.0])
@@ -35,8 +36,8 @@ def test_coverage_on_corpora_like_the_calibration(share):
         promised, true = of_all @ predicted[bought], of_all @ gain[bought]
         error = accuracy.standard_error(of_all.sum(), promised, (of_all**2).sum())
         inside += abs(promised - true) <= DEVIATIONS * error
-    # Independent segments are covered more often than 95%: neighbours are allowed for.
-    assert 0.95 <= inside / trials <= 0.999
+    # Of few segments hardly two are of one document, so less would do for them.
+    assert 0.92 <= inside / trials <= (0.98 if share == 1 else 1)
 
 
 def test_nothing_bought_is_known_exactly():
