@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from routelmt_cli.budget.filling import check_total
 from routelmt_cli.budget.frontier import Frontier, round_up
 from routelmt_cli.budget.money import NANODOLLARS_PER_USD
 from routelmt_cli.evaluation.sampling import sampling_errors
@@ -141,6 +142,11 @@ class BudgetCurve:
         What else is paid for.
     accuracy
         How sure the predictions are; None where that is not known.
+
+    Raises
+    ------
+    OverflowError
+        What the items stand for may cost more than 64 bits hold.
     """
 
     def __init__(self, items: Items, whole: Whole, money: Money, accuracy: Accuracy | None) -> None:
@@ -148,7 +154,9 @@ class BudgetCurve:
         self._weight = max(float(items.weight.sum()), 1.0)
         expansion = _ratio(whole.source_tokens, int(items.source_tokens.sum()))
         value = np.where(items.allowed, items.gain * items.weight, 0.0)
-        cost = np.ceil(items.cost_nanousd * expansion).astype(np.int64)
+        projected = np.ceil(items.cost_nanousd * expansion)
+        check_total(projected)
+        cost = projected.astype(np.int64)
         worst = cost + np.maximum(items.worst_nanousd - items.cost_nanousd, 0)
         wanted = Frontier.of(value, cost)
         self._frontier = Frontier.of(np.where(items.sent, 0.0, value), cost, worst)

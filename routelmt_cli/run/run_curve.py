@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from routelmt_cli.errors import UsageError
 from routelmt_cli.gain.accuracy import Accuracy
 from routelmt_cli.run.budget_curve import BudgetCurve, Items, Money, Whole
 from routelmt_cli.run.opened import Run
@@ -77,4 +78,12 @@ def make_curve(
         weight=float(weight.sum()),
         sampled=len(items) < segments.items and not anew,
     )
-    return BudgetCurve(of_items, whole, money, accuracy)
+    try:
+        return BudgetCurve(of_items, whole, money, accuracy)
+    except OverflowError as error:
+        # Of a whole corpus it is known from the first; a sample is projected.
+        raise UsageError(
+            f"{large.model.card.card_path}: at this price the corpus may cost more than can be "
+            "counted",
+            hint="check the price in the model card",
+        ) from error

@@ -7,7 +7,10 @@ import re
 from itertools import groupby
 
 import pytest
+from made_routers import with_limits, with_risk_of_long_segments
 from made_up import SOURCES, rows_of, write_card, write_tsv
+
+from routelmt_cli.gain.bundle import load_bundle, save_bundle
 
 DRAFTS = "0.002"  # covers the worst case of drafting the small corpus
 
@@ -195,6 +198,29 @@ def test_no_interval_where_the_calibration_says_nothing(shell, stand_ins, corpus
     assert (found["interval_level"], found["recommended"]["low"]) == (None, None)
     assert any("no interval" in line for line in found["remarks"])
     assert "unknown" in shell.run("plan", "in.tsv", *options, "--force-router").text
+
+
+def test_a_guard_bounds_what_can_be_bought(shell, stand_ins, planned, corpus, tmp_path):
+    free = planned("-o", "free.tsv")["offers"][-1]
+    router = with_risk_of_long_segments(load_bundle(stand_ins.router))
+    cards = ["--small", stand_ins.small, "--large", stand_ins.large, "--guard", "0.1"]
+
+    def most(name, limit):
+        save_bundle(with_limits(router, (0.1, limit)), tmp_path / f"{name}.router")
+        command = ["plan", "in.tsv", *cards, "--router", f"{name}.router", "-o", f"{name}.tsv"]
+        result = shell.run(*command, "--json", "--budget", DRAFTS)
+        assert result.code == 0, result.stderr
+        return json.loads(result.stdout)["offers"][-1]
+
+    assert most("strict", None)["segments"] == 0
+    assert 0 < most("short", 0.5)["segments"] < free["segments"]
+
+
+def test_segments_may_all_count_alike(planned):
+    by_length = planned("-o", "length.tsv")["offers"][-1]
+    by_segment = planned("-o", "segment.tsv", "--weight", "segment")["offers"][-1]
+    assert by_length["segments"] == by_segment["segments"]
+    assert by_length["gain"] != by_segment["gain"]
 
 
 def test_a_corpus_without_text(shell, stand_ins):

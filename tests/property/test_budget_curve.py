@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -81,3 +82,11 @@ def test_the_knee_is_on_the_curve(curve):
     knee, most = curve.knee(), curve.most()
     assert knee.budget_nanousd <= max(most.budget_nanousd, curve.offers()[0].budget_nanousd)
     assert knee == curve.buys(knee.budget_nanousd)
+
+
+def test_what_a_sample_stands_for_may_be_beyond_counting():
+    ones, price = np.ones(3, np.int64), np.full(3, 2**60)
+    items = Items(np.ones(3), np.ones(3), price, price, ones, ones, ones > 0, ones < 0)
+    whole = Whole(rows=900, source_tokens=900, weight=900.0, sampled=False)
+    with pytest.raises(OverflowError):
+        BudgetCurve(items, whole, Money(0, 0, 0), None)
