@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import unicodedata
+import webbrowser
 from html.parser import HTMLParser
 
 import pytest
@@ -230,6 +231,18 @@ def test_it_copies_the_page_and_replaces_an_earlier_copy_only(shell, run_folder,
     assert (shell.folder / "in.tsv").read_bytes() == before
     assert "folder does not exist" in fails("report", "in.de.tsv", "-o", "no/page.html")[0]
     assert "is a folder" in fails("report", "in.de.tsv", "-o", ".")[0]
+
+
+@pytest.mark.parametrize("copy", [[], ["-o", "page.html"]], ids=["own", "copy"])
+@pytest.mark.parametrize("found", [True, False])
+def test_it_opens_the_page(shell, run_folder, monkeypatch, copy, found):
+    opened = []
+    monkeypatch.setattr(webbrowser, "open", lambda uri: opened.append(uri) or found)
+    result = shell.run("report", "in.de.tsv", "--open", *copy)
+    assert result.code == 0
+    page = shell.folder / copy[1] if copy else run_folder / "report.html"
+    assert opened == [page.as_uri()]
+    assert ("no web browser was found" in result.stderr) is not found
 
 
 def test_a_link_is_not_written_through(shell, run_folder, fails):
