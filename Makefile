@@ -37,6 +37,9 @@ format: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/knapsack.py
 	$(BIN)/python benchmarks/throughput.py --data $(DATA)
+	$(BIN)/python benchmarks/gain.py $(DATA)/wmt23/*.tsv
+	$(BIN)/python benchmarks/gain.py $(DATA)/wmt22/*.tsv --routers own
+	$(BIN)/python benchmarks/guard.py $(DATA)/wmt22/*.tsv
 	$(BIN)/python benchmarks/leak.py
 	$(BIN)/python benchmarks/routing.py --data $(DATA) --from es --to en --rows 1501-1997 \
 	  --budget 0.004
