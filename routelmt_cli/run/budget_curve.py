@@ -23,6 +23,9 @@ from routelmt_cli.gain.accuracy import DEVIATIONS, Accuracy
 _STEPS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0)
 """Budgets of the table, as shares of what everything worth buying needs."""
 
+_LEAST = 1
+"""Nanodollars: a budget of nothing cannot be typed, though free models need no more."""
+
 _GRID = np.linspace(0.0, 1.0, 101)
 
 FloatArray = npt.NDArray[np.float64]
@@ -241,13 +244,13 @@ class BudgetCurve:
     def _budget(self, count: int) -> int:
         """Return the budget under which so many items are sure to be sent."""
         if not count:
-            return max(self._money.fixed, self._money.least_budget)
+            return max(self._money.fixed, self._money.least_budget, _LEAST)
         needed = int(self._frontier.needed_nanousd[count])
         return self._round(self._money.fixed + self._money.prefix + needed)
 
     def _round(self, budget_nanousd: int) -> int:
         scale = int(self._frontier.needed_nanousd[-1])
-        return max(round_up(budget_nanousd, scale), self._money.least_budget)
+        return max(round_up(budget_nanousd, scale), self._money.least_budget, _LEAST)
 
     def _offer(self, budget_nanousd: int, count: int) -> Offer:
         money, frontier = self._money, self._frontier

@@ -20,7 +20,7 @@ def curves(draw):
     count = draw(st.integers(1, 30))
     luck = np.random.default_rng(draw(st.integers(0, 2**32)))
     tokens = luck.integers(1, 60, count)
-    cost = tokens * luck.integers(1, 9, count) * 100
+    cost = tokens * luck.integers(1, 9, count) * draw(st.sampled_from((0, 100, 100)))
     repeats = luck.integers(1, 4, count)
     items = Items(
         gain=luck.normal(5, 10, count),
@@ -48,6 +48,7 @@ def test_a_larger_budget_never_buys_less(curve):
             assert smaller.segments <= larger.segments
             assert (larger.usd_per_point or np.inf) >= (smaller.usd_per_point or np.inf) * 0.999
         for offer in offers:
+            assert offer.budget_nanousd > 0
             assert offer.cost_nanousd <= offer.budget_nanousd
             assert offer.low <= offer.gain <= offer.high
 
