@@ -73,12 +73,16 @@ def _cells(offer: Offer) -> tuple[str, ...]:
 def _lines(plan: BudgetPlan) -> list[str]:
     knee = plan.knee
     metric = plan.metric.split("|")[0]
+    beyond = (
+        "nothing else is predicted to gain"
+        if knee.usd_per_point is None
+        else "beyond it a point costs more than on average"
+    )
     lines = [
         f"{plan.segments:,} segments; gain in points of {metric} over all drafts; spend and gain "
         f"are predicted{_OF_WHAT if plan.has_intervals else ''}",
         f"recommended: --budget {format_usd(knee.budget_nanousd)[1:]} retranslates "
-        f"{knee.share:.1%} of the text for {knee.gain:+.2f} points; beyond it a point costs more "
-        "than on average",
+        f"{knee.share:.1%} of the text for {knee.gain:+.2f} points; {beyond}",
     ]
     if plan.target is not None:
         lines.append(
