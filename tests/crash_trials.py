@@ -19,6 +19,7 @@ PLACES = (
     "plan.parquet.writing",
     "out.tsv.writing",
     "report.json.writing",
+    "report.html.writing",
 )
 STAGES = ("reading", "drafting", "planning", "retranslating", "writing", "renaming", "reporting")
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)

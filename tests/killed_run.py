@@ -21,17 +21,21 @@ TIMEOUT_SECONDS = 400  # of a real model on a busy machine
 class KilledRun:
     """One output and the command that makes it, as processes.
 
-    ``command`` is everything of a ``translate`` but the output; ``budget`` is in nanodollars.
+    ``command`` is everything of a ``translate`` but the output; ``budget`` is in nanodollars,
+    with ``auto`` the most that it may find.
     """
 
-    def __init__(self, launcher, folder, command, budget, *, environment=None, name="out.tsv"):
+    def __init__(
+        self, launcher, folder, command, budget, *, environment=None, name="out.tsv", auto=False
+    ):
         folder.mkdir(exist_ok=True, parents=True)
         self.launcher, self.budget = launcher, budget
         self.output = folder / name
         self.folder = folder / f"{name}.routelmt"
         self.journal = self.folder / "journal.sqlite"
         self.errors = folder.with_name(f"{folder.name}.stderr")
-        self.command = [*command, "--budget", f"{budget / 1e9:.9f}", "-o", name, "--quiet"]
+        amount = f"{'auto:' if auto else ''}{budget / 1e9:.9f}"
+        self.command = [*command, "--budget", amount, "-o", name, "--quiet"]
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),

@@ -75,13 +75,13 @@ def fill_in_order(
     return mask
 
 
-def check_total(costs: npt.NDArray[np.int64]) -> None:
+def check_total(costs: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -> None:
     """Check that costs can be summed exactly in int64.
 
     Parameters
     ----------
     costs
-        int64 (n,), zero or more.
+        int64 (n,), or whole numbers that are still to become that; zero or more.
 
     Raises
     ------

@@ -106,7 +106,7 @@ def solve(
     # A larger capacity buys no more, and numpy compares in 64 bits.
     capacity = min(capacity, np.iinfo(np.int64).max)
 
-    order = _density_order(values, costs)
+    order = density_order(values, costs)
     # An item that the whole capacity cannot buy is in no plan; without it the bound is tighter
     # and each single item is a plan, which the guarantee of half the bound rests on.
     affordable = order[costs[order] <= capacity]
@@ -145,8 +145,21 @@ def _checked(values: FloatArray, costs: IntArray) -> tuple[FloatArray, IntArray]
     return values, costs
 
 
-def _density_order(values: FloatArray, costs: IntArray) -> IntArray:
-    """Sort the candidates by falling value per cost, ties by index; free ones come first."""
+def density_order(values: FloatArray, costs: IntArray) -> IntArray:
+    """Sort the candidates by falling value per cost, ties by index; free ones come first.
+
+    Parameters
+    ----------
+    values
+        float64 (n,), finite; only positive ones are candidates.
+    costs
+        int64 (n,), zero or more.
+
+    Returns
+    -------
+    numpy.ndarray of int64, (candidates,)
+        Indices of the candidates.
+    """
     candidates = np.flatnonzero(values > 0).astype(np.int64, copy=False)
     with np.errstate(divide="ignore"):
         density = values[candidates] / costs[candidates]

@@ -8,6 +8,7 @@ not know what an amount is for: zero is refused for a budget and allowed for a p
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from decimal import Decimal, InvalidOperation
@@ -109,6 +110,22 @@ def format_usd(nanousd: int) -> str:
         If the amount is negative: nothing in routelmt owes money.
     """
     return f"${_decimal_text(nanousd)}"
+
+
+def format_about_usd(usd: float) -> str:
+    """Write a rate or an estimate in US dollars with three significant digits.
+
+    Parameters
+    ----------
+    usd
+        US dollars, zero or more; infinity is beyond price.
+
+    Returns
+    -------
+    str
+        Such as ``$0.000123``; not an amount that was or will be paid.
+    """
+    return "beyond price" if math.isinf(usd) else f"${Decimal(f'{usd:.3g}'):f}"
 
 
 def usd_decimal(nanousd: int) -> Decimal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,14 @@ import typer
 
 from routelmt_cli.errors import UsageError
 from routelmt_cli.run.options import CorpusOptions, PairOptions
+
+
+class Weight(str, Enum):
+    """What a segment counts in the knapsack."""
+
+    length = "length"
+    segment = "segment"
+
 
 Input = Annotated[
     str, typer.Argument(metavar="IN", help="TSV, parquet, JSONL or plain text; - is stdin.")
@@ -31,6 +40,27 @@ Small = Annotated[
     str, typer.Option(metavar="CARD", help="Model that drafts: a shipped card's name or a path.")
 ]
 Large = Annotated[str, typer.Option(metavar="CARD", help="Model that retranslates.")]
+RouterBundle = Annotated[
+    Path | None,
+    typer.Option(
+        "--router", metavar="BUNDLE", help="Router bundle; the pair's shipped one by default."
+    ),
+]
+ForceRouter = Annotated[
+    bool, typer.Option("--force-router", help="Use a router made for other models.")
+]
+WeightOption = Annotated[
+    Weight,
+    typer.Option("--weight", help="Segments count by their length in tokens, or all alike."),
+]
+Guard = Annotated[
+    float | None,
+    typer.Option(
+        "--guard",
+        metavar="SHARE",
+        help="Most severe regressions that may be expected among the retranslations: 0.05.",
+    ),
+]
 Format = Annotated[
     str | None,
     typer.Option(
@@ -98,6 +128,49 @@ Verbose = Annotated[
         help="Say more; -vv adds llama.cpp's log.",
     ),
 ]
+
+
+def parse_budget(text: str) -> tuple[int, bool]:
+    """Read a budget: an amount, or ``auto:`` and the most that may be spent.
+
+    Returns
+    -------
+    tuple
+        Nanodollars, and whether the budget is to be found below them.
+
+    Raises
+    ------
+    UsageError
+        It is no amount.
+    """
+    from routelmt_cli.budget.money import parse_usd
+
+    auto, colon, most = text.partition(":")
+    if auto.strip().lower() != "auto":
+        return parse_usd(text), False
+    if not colon or not most.strip():
+        raise UsageError(
+            "--budget auto needs the most that may be spent", hint="write --budget auto:5"
+        )
+    return parse_usd(most, "--budget auto:"), True
+
+
+def parse_share(text: str, option: str) -> float:
+    """Read a share such as ``30%`` or ``0.3``.
+
+    Raises
+    ------
+    UsageError
+        It is no number.
+    """
+    stripped = text.strip()
+    try:
+        value = float(stripped.removesuffix("%"))
+    except ValueError:
+        raise UsageError(
+            f"{option} {text!r} is no share", hint="write a share such as 30% or 0.3"
+        ) from None
+    return value / 100 if stripped.endswith("%") else value
 
 
 def input_path(name: str) -> Path | None:

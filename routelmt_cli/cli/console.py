@@ -103,8 +103,13 @@ class Console:
         """Say one line."""
         self._out.print(Text(printable(text)))
 
-    def show_report(self, report: Report) -> None:
-        """Print the closing table of a run."""
+    def show_report(self, report: Report, *, is_answer: bool = False) -> None:
+        """Print the closing table of a run: commentary, unless it was asked for."""
+        out = self._answer if is_answer else self._out
+
+        def say(text: str) -> None:
+            out.print(Text(printable(text)))
+
         kept = sum(report.kept_drafts.values())
         table = plain_table(("tier", "segments", "spend"), numeric=(1, 2))
         for tier, model in (("small", report.small), ("large", report.large)):
@@ -117,33 +122,33 @@ class Console:
         if report.blank_segments:
             _add_row(table, "none (empty)", f"{report.blank_segments:,}", format_usd(0))
         _add_row(table, "all", f"{report.segments:,}", format_usd(report.spend_nanousd))
-        self._out.print(table)
+        out.print(table)
         fictional = " (illustrative prices)" if report.prices_are_illustrative else ""
-        self.note(
+        say(
             f"budget {format_usd(report.budget_nanousd)}{fictional}, "
             f"unspent {format_usd(report.budget_nanousd - report.spend_nanousd)}"
         )
-        self.note(
+        say(
             f"predicted gain {report.predicted_gain:+.2f} {report.metric.split('|')[0]} over all "
             f"drafts; knapsack within {report.knapsack_gap:.2%} of the optimum"
         )
         if report.expected_severe_share is not None and report.severe_gain is not None:
-            self.note(
+            say(
                 f"severe regressions ({report.severe_gain:g} points or worse) expected among the "
                 f"retranslations: {report.expected_severe_share:.1%}"
             )
         if report.guard is not None:
-            self.note(
+            say(
                 f"guard: severe regressions in at most {report.guard['alpha']:.0%} of the "
                 f"retranslations expected, with {report.guard['confidence']:.0%} confidence"
             )
         if kept:
-            self.note(f"retranslations not used: {kept:,} ({_counts(report.kept_drafts)})")
+            say(f"retranslations not used: {kept:,} ({_counts(report.kept_drafts)})")
         if report.faults:
             total = sum(report.faults.values())
-            self.note(f"translations that look wrong: {total:,} ({_counts(report.faults)})")
+            say(f"translations that look wrong: {total:,} ({_counts(report.faults)})")
         if report.failed:
-            self.note(
+            say(
                 f"failed segments, which keep what they had: {report.failed:,} (run it again to "
                 "try them within the budget)"
             )

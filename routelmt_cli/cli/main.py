@@ -12,7 +12,9 @@ from routelmt_cli.cli import interruption
 from routelmt_cli.cli.calibrate import calibrate
 from routelmt_cli.cli.evaluate import evaluate
 from routelmt_cli.cli.models import models
+from routelmt_cli.cli.plan import plan
 from routelmt_cli.cli.printable import printable
+from routelmt_cli.cli.report import report
 from routelmt_cli.cli.runs import runs
 from routelmt_cli.cli.translate import translate
 from routelmt_cli.errors import ExitCode, RoutelmtError
@@ -27,8 +29,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(translate)
+app.command()(plan)
 app.command()(calibrate)
 app.command()(evaluate)
+app.command()(report)
 app.add_typer(models, name="models")
 app.add_typer(runs, name="runs")
 

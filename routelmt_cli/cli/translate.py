@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,17 +12,14 @@ from routelmt_cli.errors import ExitCode
 from routelmt_cli.run.options import DEFAULT_LARGE, DEFAULT_SMALL
 
 
-class Weight(str, Enum):
-    """What a segment counts in the knapsack."""
-
-    length = "length"
-    segment = "segment"
-
-
 def translate(
     source: arguments.Input,
     budget: Annotated[
-        str, typer.Option(metavar="USD", help="Limit of all spending, drafts included: 5, 0.003.")
+        str,
+        typer.Option(
+            metavar="USD",
+            help="Limit of all spending, drafts included: 5, 0.003; auto:5 finds the knee up to 5.",
+        ),
     ],
     output: Annotated[
         str | None,
@@ -33,26 +29,13 @@ def translate(
     to_language: arguments.To = None,
     small: arguments.Small = DEFAULT_SMALL,
     large: arguments.Large = DEFAULT_LARGE,
-    router: Annotated[
-        Path | None,
-        typer.Option(metavar="BUNDLE", help="Router bundle; the pair's shipped one by default."),
-    ] = None,
-    force_router: Annotated[
-        bool, typer.Option("--force-router", help="Use a router made for other models.")
-    ] = False,
+    router: arguments.RouterBundle = None,
+    force_router: arguments.ForceRouter = False,
     format_name: arguments.Format = None,
     source_column: arguments.SourceColumn = None,
     no_header: arguments.NoHeader = False,
-    weight: Annotated[
-        Weight, typer.Option(help="Segments count by their length in tokens, or all alike.")
-    ] = Weight.length,
-    guard: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE",
-            help="Most severe regressions that may be expected among the retranslations: 0.05.",
-        ),
-    ] = None,
+    weight: arguments.WeightOption = arguments.Weight.length,
+    guard: arguments.Guard = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Add predicted_gain, cost_usd and reason.")
     ] = False,
@@ -72,16 +55,17 @@ def translate(
     Run it again after an interruption and it continues; run it with a larger --budget and only
     the difference is spent.
     """
-    from routelmt_cli.budget.money import parse_usd
     from routelmt_cli.cli.console import Console
     from routelmt_cli.run.options import TranslateOptions
 
+    limit, auto = arguments.parse_budget(budget)
     options = TranslateOptions(
         corpus=arguments.corpus_options(source, format_name, source_column, no_header=no_header),
         pair=arguments.pair_options(
             from_language, to_language, small, large, deterministic=deterministic
         ),
-        budget_nanousd=parse_usd(budget),
+        budget_nanousd=limit,
+        auto_budget=auto,
         output=None if output in (None, "-") else Path(str(output)),
         to_stdout=output == "-",
         router=router,

@@ -229,7 +229,22 @@ def _line(x1: float, y1: float, x2: float, y2: float, colour: str, extra: str = 
 def _ticks(comparison: Comparison) -> list[float]:
     """Choose round gains that span every curve and zero."""
     values = [float(value) for row in comparison.rows for value in row.curve]
-    low, high = min(0.0, *values), max(0.0, *values)
+    return round_ticks(min(0.0, *values), max(0.0, *values))
+
+
+def round_ticks(low: float, high: float) -> list[float]:
+    """Choose about five round numbers that span a range.
+
+    Parameters
+    ----------
+    low, high
+        The range, finite and rising.
+
+    Returns
+    -------
+    list of float
+        At least two; the first is not above ``low``, the last not below ``high``.
+    """
     raw = (high - low) / _TICKS or 1.0 / _TICKS
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * (1 - 1e-9))

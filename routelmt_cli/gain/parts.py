@@ -136,6 +136,10 @@ class TreePart:
         score = np.full(len(inputs), self.intercept)
         for booster, scale in zip(self.boosters, self.scales, strict=True):
             score += scale * booster.predict(inputs.features)
+        return self.mapped(score)
+
+    def mapped(self, score: FloatArray) -> FloatArray:
+        """Map scores to gain, float64 of shape (n,)."""
         if self.curve is None:
             return score
         # A level stretch of the curve would tie segments that the score tells apart.

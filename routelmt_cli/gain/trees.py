@@ -119,7 +119,11 @@ def reduce_booster(text: str, feature_names: Sequence[str]) -> bytes:
     return render_booster([_tree(tree) for tree in fields], feature_names)
 
 
-def render_booster(trees: Sequence[Tree], feature_names: Sequence[str]) -> bytes:
+def render_booster(
+    trees: Sequence[Tree],
+    feature_names: Sequence[str],
+    leaf_counts: Sequence[Sequence[int]] | None = None,
+) -> bytes:
     """Write trees in LightGBM's text format.
 
     Parameters
@@ -128,6 +132,9 @@ def render_booster(trees: Sequence[Tree], feature_names: Sequence[str]) -> bytes
         At least one.
     feature_names
         The schema's columns.
+    leaf_counts
+        How many rows reach each leaf of each tree, for LightGBM's contributions of features; a
+        bundle holds none.
     """
     blocks = []
     for number, tree in enumerate(trees):
@@ -141,6 +148,10 @@ def render_booster(trees: Sequence[Tree], feature_names: Sequence[str]) -> bytes
             ("leaf_value", tree.leaf_values),
         ):
             lines.append(f"{key}={' '.join(map(repr, values))}")
+        if leaf_counts is not None:
+            counts = leaf_counts[number]
+            lines.append(f"leaf_count={' '.join(map(str, counts))}")
+            lines.append(f"internal_count={' '.join(map(str, _split_counts(tree, counts)))}")
         blocks.append("\n".join([*lines, "is_linear=0", "shrinkage=1", "", "", ""]))
     header = [
         "tree",
@@ -155,6 +166,15 @@ def render_booster(trees: Sequence[Tree], feature_names: Sequence[str]) -> bytes
         f"tree_sizes={' '.join(str(len(block)) for block in blocks)}",
     ]
     return ("\n".join([*header, "", ""]) + "".join(blocks) + "end of trees\n").encode("ascii")
+
+
+def _split_counts(tree: Tree, leaf_counts: Sequence[int]) -> list[int]:
+    """Add up how many rows reach each split; its children come after it."""
+    counts = [0] * len(tree.split_features)
+    for split in reversed(range(len(counts))):
+        for child in (tree.left[split], tree.right[split]):
+            counts[split] += counts[child] if child >= 0 else leaf_counts[-child - 1]
+    return counts
 
 
 def parse_booster(content: bytes, feature_names: Sequence[str]) -> list[Tree]:

@@ -38,13 +38,14 @@ def open_journal(
     budget_nanousd: int | None,
     *,
     restart: bool,
+    finishes: bool = True,
     input_name: str | None = None,
     check_before: Callable[[Journal | None], None] = _allow,
     check_output: Callable[[Sequence[OutputRecord]], None] = _allow,
 ) -> Iterator[Journal]:
     """Open the journal of a new run, or of one that may be continued.
 
-    A run whose block ends without an error is finished.
+    A run whose block ends without an error is finished, unless its block does only a part of it.
 
     Parameters
     ----------
@@ -56,6 +57,8 @@ def open_journal(
         Its limit, None for none.
     restart
         Forget what the folder holds.
+    finishes
+        Whether the run has come to its end with the block.
     input_name
         What the run folder tells a reader that the run works on.
     check_before
@@ -89,7 +92,8 @@ def open_journal(
             check_before(journal)
             folder.write_description(begun_with, budget_nanousd, input_name)
         yield journal
-        journal.finish()
+        if finishes:
+            journal.finish()
 
 
 def anything_sent(folder: RunFolder) -> bool:

@@ -29,15 +29,12 @@ from routelmt_cli.run.folder import RunFolder
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.options import TranslateOptions
 from routelmt_cli.run.planning import RunPlan
-from routelmt_cli.run.prediction import predict
+from routelmt_cli.run.prediction import predict, predict_draft_tokens
 from routelmt_cli.run.progress import Progress
 from routelmt_cli.run.segments import Segments, scan
 from routelmt_cli.run.setup import find_limit, find_pair_and_router, translate_identity
 from routelmt_cli.run.spending import left_nanousd
 from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
-
-_DRAFT_TOKENS_PER_SOURCE_TOKEN = 1.0  # where the router does not know better
-_MOST_TOKENS_PER_TOKEN = 100  # a bundle may be a stranger's
 
 
 @dataclass(frozen=True)
@@ -56,6 +53,8 @@ class Estimate:
         The same with every segment at the 10%, and at the 90% quantile of its length.
     plan, spent_nanousd
         The plan, where the drafts are already bought, and what they cost.
+    auto_budget
+        Whether the budget is only the most that may be spent.
     """
 
     segments: int
@@ -68,6 +67,7 @@ class Estimate:
     large_cost_range_nanousd: tuple[int, int]
     plan: RunPlan | None
     spent_nanousd: int
+    auto_budget: bool = False
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the figures as (name, value) texts."""
@@ -112,6 +112,15 @@ class Estimate:
 
     def remarks(self) -> list[str]:
         """Return what else is to be said, a line each."""
+        return [*self._auto_remarks(), *self._remarks()]
+
+    def _auto_remarks(self) -> list[str]:
+        if not self.auto_budget:
+            return []
+        most = format_usd(self.budget_nanousd)
+        return [f"shown for all of {most}; auto may spend less: see routelmt plan"]
+
+    def _remarks(self) -> list[str]:
         if self.plan is not None:
             lines = ["planned from drafts that are already bought; no model was called"]
             return lines if self.plan.drift_warning is None else [*lines, self.plan.drift_warning]
@@ -170,7 +179,7 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
                             )
         if path is not None:
             output.refuse_foreign(path, records, overwrite=options.overwrite)
-        draft_tokens = _draft_tokens(router, small)
+        draft_tokens = predict_draft_tokens(router, small)
         large_cost, low, high = _large_costs(router, small, large, draft_tokens)
         draft_cost = _sum(small.cost_nanousd(draft_tokens)[~drafted])
         prefix = 0 if drafted.any() else small.prefix_nanousd
@@ -185,16 +194,8 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
             large_cost_range_nanousd=(low, high),
             plan=plan,
             spent_nanousd=spent,
+            auto_budget=options.auto_budget,
         )
-
-
-def _draft_tokens(router: Router, small: Tier) -> npt.NDArray[np.float64]:
-    """Predict the output tokens of every draft by the calibration's ratio."""
-    ratio = router.metadata.figures.get("draft_tokens_per_source_token")
-    if not isinstance(ratio, (int, float)) or not 0 < ratio < _MOST_TOKENS_PER_TOKEN:
-        ratio = _DRAFT_TOKENS_PER_SOURCE_TOKEN
-    tokens: npt.NDArray[np.float64] = np.ceil(small.source_tokens * float(ratio))
-    return np.maximum(tokens, 1.0)
 
 
 def _large_costs(

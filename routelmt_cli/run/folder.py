@@ -24,7 +24,8 @@ from routelmt_cli.translators.cache import cache_folder
 SUFFIX = ".routelmt"
 _LOCK, _JOURNAL = "lock", "journal.sqlite"
 _SOURCES, _PLAN, _REPORT, _DESCRIPTION = "sources.arrow", "plan.parquet", "report.json", "run.json"
-_NAMES = (_LOCK, _JOURNAL, _SOURCES, _PLAN, _REPORT, _DESCRIPTION)
+_PAGE = "report.html"
+_NAMES = (_LOCK, _JOURNAL, _SOURCES, _PLAN, _REPORT, _PAGE, _DESCRIPTION)
 _RUN_VERSION = 1
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -81,6 +82,11 @@ class RunFiles:
     def report(self) -> Path:
         """The report, a JSON file."""
         return self.path / _REPORT
+
+    @property
+    def page(self) -> Path:
+        """The report as a page for people, an HTML file."""
+        return self.path / _PAGE
 
     @property
     def description(self) -> Path:
@@ -184,7 +190,7 @@ class RunFolder(RunFiles):
 
     def clear(self) -> None:
         """Forget what was planned and reported; what others put into the folder stays."""
-        for path in (self.plan, self.report):
+        for path in (self.plan, self.report, self.page):
             path.unlink(missing_ok=True)
 
     def remove(self) -> bool:

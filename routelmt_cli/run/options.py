@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from routelmt_cli.errors import UsageError
 
 DEFAULT_SMALL = "smollm2-135m"
 DEFAULT_LARGE = "gemma3-270m"
@@ -63,6 +66,8 @@ class TranslateOptions:
         Write to standard output whatever the input is.
     budget_nanousd
         The limit for everything that the run spends.
+    auto_budget
+        Spend only up to where the budget curve bends, and never above ``budget_nanousd``.
     router
         A router bundle; None for the shipped one of the pair.
     force_router
@@ -83,6 +88,7 @@ class TranslateOptions:
     corpus: CorpusOptions
     pair: PairOptions
     budget_nanousd: int
+    auto_budget: bool = False
     output: Path | None = None
     to_stdout: bool = False
     router: Path | None = None
@@ -92,6 +98,52 @@ class TranslateOptions:
     explain: bool = False
     overwrite: bool = False
     restart: bool = False
+
+
+@dataclass(frozen=True)
+class PlanOptions:
+    """A whole ``plan``.
+
+    Attributes
+    ----------
+    run
+        The ``translate`` that is planned; its budget is that of the drafts.
+    spends
+        Whether drafts may be bought; otherwise ``plan`` works with those that are there.
+    sample
+        Draft no more than so many distinct segments; None for all.
+    target_gain
+        Points of gain over all drafts whose cheapest budget is asked for; None for none.
+    target_share
+        The same of a share of the source tokens, above 0 and at most 1.
+
+    Raises
+    ------
+    UsageError
+        A value is out of its range.
+    """
+
+    run: TranslateOptions
+    spends: bool
+    sample: int | None = None
+    target_gain: float | None = None
+    target_share: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.target_gain is not None and not 0 < self.target_gain < math.inf:
+            raise UsageError(
+                f"--target-gain {self.target_gain:g} is no gain",
+                hint="write points above zero, such as 2.5",
+            )
+        if self.target_share is not None and not 0 < self.target_share <= 1:
+            raise UsageError(
+                f"--target-share {self.target_share:.6g} is no share above 0 and up to 1",
+                hint="write a share such as 30% or 0.3",
+            )
+        if self.target_gain is not None and self.target_share is not None:
+            raise UsageError(
+                "--target-gain and --target-share are both given", hint="ask for one at a time"
+            )
 
 
 @dataclass(frozen=True)

@@ -6,53 +6,40 @@ continued by being started again.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 from routelmt_cli.budget.money import format_usd
 from routelmt_cli.errors import BudgetError
-from routelmt_cli.gain.conformal import GuardLimit
 from routelmt_cli.gain.router import Router
 from routelmt_cli.run import folder as run_folder
 from routelmt_cli.run import output, planning, writing
+from routelmt_cli.run.auto_budget import known_budget, settle_budget
 from routelmt_cli.run.choice import Choice, SecondOpinion, choose
 from routelmt_cli.run.continuing import OutputRecord, open_journal
-from routelmt_cli.run.corpus_input import CorpusInput, open_input
+from routelmt_cli.run.corpus_input import open_input
 from routelmt_cli.run.folder import RunFolder
 from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.opened import Clock, Run
 from routelmt_cli.run.options import TranslateOptions
+from routelmt_cli.run.page import render
+from routelmt_cli.run.page.data import gather
 from routelmt_cli.run.planning import RunPlan
-from routelmt_cli.run.prediction import predict
+from routelmt_cli.run.prediction import Prediction
 from routelmt_cli.run.progress import Progress, Silent
 from routelmt_cli.run.report import Report, make_report
 from routelmt_cli.run.retrying import release_failed
+from routelmt_cli.run.run_curve import predict_items
 from routelmt_cli.run.segments import Segments, scan
 from routelmt_cli.run.setup import Pair, find_limit, find_pair_and_router, translate_identity
-from routelmt_cli.run.spending import Spender, needed_nanousd
+from routelmt_cli.run.spending import needed_nanousd
 from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
-
-
-@dataclass
-class Clock:
-    """Wall seconds by stage."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Count the time of a block."""
-        begun = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begun
 
 
 def translate(options: TranslateOptions, progress: Progress | None = None) -> Report:
@@ -75,7 +62,35 @@ def translate(options: TranslateOptions, progress: Progress | None = None) -> Re
     UsageError, BudgetError, MidRunError
         As their texts say; a run can be continued after each of them.
     """
-    progress = progress or Silent()
+    with open_run(options, progress or Silent(), refuse_small_budget) as (run, folder):
+        return _translate(run, folder)
+
+
+@contextmanager
+def open_run(
+    options: TranslateOptions,
+    progress: Progress,
+    check_before: Callable[[Tier, int, Journal | None], None],
+    *,
+    plans_only: bool = False,
+    keeps_budget: bool = False,
+) -> Iterator[tuple[Run, RunFolder]]:
+    """Open everything that a run works with, up to where it spends.
+
+    Parameters
+    ----------
+    options
+        What to do.
+    progress
+        Who watches.
+    check_before
+        Given the tier that drafts, the budget and the journal of a run that is continued; raises
+        where the run cannot be done, before anything is forgotten or written.
+    plans_only
+        The output is not written this time, and the run is not finished with the block.
+    keeps_budget
+        Take the budget that the run had before, 0 for a new one, instead of the options'.
+    """
     clock = Clock()
     added = [column.name for column in writing.added_columns(explain=options.explain)]
     with open_input(options.corpus, added) as source:
@@ -86,7 +101,7 @@ def translate(options: TranslateOptions, progress: Progress | None = None) -> Re
         folder_path = run_folder.in_cache(begun_with) if path is None else run_folder.beside(path)
 
         def check_output(records: Sequence[OutputRecord]) -> None:
-            if path is not None:
+            if path is not None and not plans_only:
                 output.refuse_foreign(path, records, overwrite=options.overwrite)
 
         if not folder_path.exists():
@@ -95,6 +110,9 @@ def translate(options: TranslateOptions, progress: Progress | None = None) -> Re
             with clock.stage("read"):
                 segments = scan(source.corpus, folder.sources)
                 source.refuse_change()
+            budget = options.budget_nanousd
+            if keeps_budget:
+                budget = 0 if options.restart else _budget_before(folder)
             with clock.stage("count tokens"):
                 small = _open_small(pair, router, segments)
                 large = open_tier(LARGE, pair.large, segments)
@@ -102,13 +120,14 @@ def translate(options: TranslateOptions, progress: Progress | None = None) -> Re
             with open_journal(
                 folder,
                 begun_with,
-                options.budget_nanousd,
+                budget,
                 restart=options.restart,
+                finishes=not plans_only,
                 input_name=source.absolute_name,
-                check_before=partial(refuse_small_budget, small, options.budget_nanousd),
+                check_before=partial(check_before, small, budget),
                 check_output=check_output,
             ) as journal:
-                run = _Run(
+                run = Run(
                     source=source,
                     pair=pair,
                     router=router,
@@ -120,44 +139,33 @@ def translate(options: TranslateOptions, progress: Progress | None = None) -> Re
                     options=options,
                     progress=progress,
                     clock=clock,
+                    output=path,
                 )
-                return _translate(run, folder, path)
+                yield run, folder
 
 
-@dataclass(frozen=True)
-class _Run:
-    source: CorpusInput
-    pair: Pair
-    router: Router
-    limit: GuardLimit | None
-    segments: Segments
-    small: Tier
-    large: Tier
-    journal: Journal
-    options: TranslateOptions
-    progress: Progress
-    clock: Clock
+def _budget_before(folder: RunFolder) -> int:
+    known = folder.describe()
+    return 0 if known is None else int(known["budget_nanousd"] or 0)
 
 
-def _translate(run: _Run, folder: RunFolder, path: Path | None) -> Report:
+def _translate(run: Run, folder: RunFolder) -> Report:
+    path = run.output
     if path is not None and run.options.output is None:
         run.progress.note(f"writing to {path}")
-    spender = Spender(
-        run.journal,
-        run.segments,
-        budget_nanousd=run.options.budget_nanousd,
-        deterministic=run.options.pair.deterministic,
-        progress=run.progress,
-    )
+    spender = run.spender(run.options.budget_nanousd)
     _retry(run, folder)
     with run.clock.stage("draft"):
         spender.buy(run.small, np.arange(run.segments.items, dtype=np.int64), "drafting")
     with run.clock.stage("plan"):
-        plan = _plan(run, folder)
+        predict_once = cache(partial(predict_items, run))
+        run = settle_budget(run, predict_once)
+        plan = _plan(run, folder, predict_once)
         if plan.drift_warning is not None:
             run.progress.note(plan.drift_warning)
     with run.clock.stage("retranslate"):
         chosen = int(plan.chosen.sum())
+        spender = run.spender(run.options.budget_nanousd)
         spender.buy(run.large, plan.order, "retranslating", expected=chosen)
     with run.clock.stage("write"):
         choice = _choose(run)
@@ -166,6 +174,7 @@ def _translate(run: _Run, folder: RunFolder, path: Path | None) -> Report:
         run.segments, run.journal, plan, choice, run.pair, run.router, run.clock.seconds
     )
     report.save(folder.report)
+    render.save(gather(run, plan, choice, report), folder.page)
     return report
 
 
@@ -176,7 +185,12 @@ def _open_small(pair: Pair, router: Router, segments: Segments) -> Tier:
     return open_tier(SMALL, pair.small, segments, with_states=with_states)
 
 
-def refuse_small_budget(small: Tier, budget_nanousd: int, journal: Journal | None = None) -> None:
+def refuse_small_budget(
+    small: Tier,
+    budget_nanousd: int,
+    journal: Journal | None = None,
+    items: npt.NDArray[np.int64] | None = None,
+) -> None:
     """Refuse a budget that might not cover the drafts.
 
     The worst case is what counts: every draft that runs to its cap. So a run that begins to
@@ -190,6 +204,8 @@ def refuse_small_budget(small: Tier, budget_nanousd: int, journal: Journal | Non
         The budget.
     journal
         Of a run that is continued; None for a new one.
+    items
+        What is to be drafted; everything by default.
 
     Raises
     ------
@@ -197,7 +213,8 @@ def refuse_small_budget(small: Tier, budget_nanousd: int, journal: Journal | Non
         With the budget that would do.
     """
     committed = 0 if journal is None else journal.committed_nanousd()
-    needed = committed + needed_nanousd(journal, small, np.arange(len(small.worst_nanousd)))
+    wanted = np.arange(len(small.worst_nanousd)) if items is None else items
+    needed = committed + needed_nanousd(journal, small, wanted)
     if needed > budget_nanousd:
         spent = f"{format_usd(committed)} spent so far" if committed else "nothing has been spent"
         raise BudgetError(
@@ -207,27 +224,26 @@ def refuse_small_budget(small: Tier, budget_nanousd: int, journal: Journal | Non
         )
 
 
-def _choose(run: _Run) -> Choice:
+def _choose(run: Run) -> Choice:
     opinion = SecondOpinion(run.router, run.pair.label, run.small)
     return choose(run.journal, run.segments, run.pair.target_language, opinion)
 
 
-def _retry(run: _Run, folder: RunFolder) -> None:
+def _retry(run: Run, folder: RunFolder) -> None:
     """Try again what failed in a finished run; one that was cut off ends as if undisturbed."""
     journal, tiers = run.journal, (run.small, run.large)
     if not journal.is_finished or not any(journal.failed(tier.name) for tier in tiers):
         return
-    budget = run.options.budget_nanousd
-    if count := release_failed(journal, folder, tiers, _choose(run).failed, budget):
+    if count := release_failed(journal, folder, tiers, _choose(run).failed, known_budget(run)):
         run.progress.note(f"trying {count} failed requests again")
 
 
-def _plan(run: _Run, folder: RunFolder) -> RunPlan:
+def _plan(run: Run, folder: RunFolder, predict: Callable[[], Prediction]) -> RunPlan:
     known = planning.load_plan(folder.plan, run.options.budget_nanousd)
     if known is not None:
         return known
     plan = planning.solve(
-        predict(run.journal, run.segments, run.small, run.large, run.router, run.pair.label),
+        predict(),
         planning.weights(run.options.weight, run.segments, run.small),
         run.journal,
         run.large,
@@ -238,7 +254,7 @@ def _plan(run: _Run, folder: RunFolder) -> RunPlan:
     return plan
 
 
-def _write(run: _Run, choice: Choice, plan: RunPlan, path: Path | None) -> None:
+def _write(run: Run, choice: Choice, plan: RunPlan, path: Path | None) -> None:
     def write(sink: BinaryIO) -> None:
         try:
             writing.write_corpus(

@@ -67,25 +67,31 @@ class RunPlan:
         """Which items the limit on risk lets through; none, where their risk isn't known."""
         if self.limit is None:
             return np.ones(len(self.weight), np.bool_)
-        return _allowed(self.limit, self.prediction)
+        return allowed_by(self.limit, self.prediction)
 
     @property
     def drift_warning(self) -> str | None:
         """What is to be said where the corpus is not like the calibration's."""
         drift = self.prediction.drift
-        if drift is None or not drift.shifted:
-            return None
-        worst = ", ".join(
-            name.replace("_", " ").replace("logprob", "log-probability")
-            for name, _ in drift.worst[:_SHOWN_FEATURES]
-        )
-        return (
-            f"warning: this corpus differs from the calibration's ({worst}): predictions may be "
-            "off; calibrate on segments like these"
-        )
+        return None if drift is None else drift_warning(drift)
 
 
-def _allowed(limit: GuardLimit, prediction: Prediction) -> npt.NDArray[np.bool_]:
+def drift_warning(drift: DriftReport) -> str | None:
+    """Say that a corpus is not like the calibration's, where it is not."""
+    if not drift.shifted:
+        return None
+    worst = ", ".join(
+        name.replace("_", " ").replace("logprob", "log-probability")
+        for name, _ in drift.worst[:_SHOWN_FEATURES]
+    )
+    return (
+        f"warning: this corpus differs from the calibration's ({worst}): predictions may be "
+        "off; calibrate on segments like these"
+    )
+
+
+def allowed_by(limit: GuardLimit, prediction: Prediction) -> npt.NDArray[np.bool_]:
+    """Say which items a limit on risk lets through, bool of shape (items,)."""
     risk = prediction.regression_risk
     return limit.allows(np.full(len(prediction.gain), np.nan) if risk is None else risk)
 
@@ -113,7 +119,7 @@ def solve(
     """
     barred = journal.sent(LARGE, len(weight))
     if limit is not None:
-        barred |= ~_allowed(limit, prediction)
+        barred |= ~allowed_by(limit, prediction)
     plan = knapsack.solve(
         np.where(barred, 0.0, prediction.gain * weight),
         prediction.cost_nanousd,

@@ -26,6 +26,8 @@ MAX_DRIFT_SEGMENTS = 20_000
 """A larger corpus is compared with the calibration on so many segments, evenly spaced."""
 
 _BLOCK_ITEMS = 8192
+_DRAFT_TOKENS_PER_SOURCE_TOKEN = 1.0  # where the router does not know better
+_MOST_TOKENS_PER_TOKEN = 100  # a bundle may be a stranger's
 _NO_TOKENS = np.zeros(0, np.float32)
 _Column = npt.NDArray[np.float32]
 
@@ -51,6 +53,16 @@ class Prediction:
     cost_nanousd: npt.NDArray[np.int64]
     regression_risk: npt.NDArray[np.float64] | None = None
     drift: DriftReport | None = None
+
+    def take(self, items: npt.NDArray[np.int64]) -> Prediction:
+        """Take the rows of some items."""
+        risk = self.regression_risk
+        return Prediction(
+            self.gain[items],
+            self.cost_nanousd[items],
+            None if risk is None else risk[items],
+            self.drift,
+        )
 
 
 def draft_table(
@@ -97,9 +109,15 @@ def _states(column: Sequence[_Column | None], needed: Sequence[bool]) -> _Column
 
 
 def predict(
-    journal: Journal, segments: Segments, small: Tier, large: Tier, router: Router, pair: str
+    journal: Journal,
+    segments: Segments,
+    small: Tier,
+    large: Tier,
+    router: Router,
+    pair: str,
+    items: npt.NDArray[np.int64] | None = None,
 ) -> Prediction:
-    """Predict gain, risk and cost of every item; all drafts must be in the journal.
+    """Predict gain, risk and cost of items; their drafts must be in the journal.
 
     Parameters
     ----------
@@ -109,20 +127,23 @@ def predict(
         Any that fits the run; where it doesn't know the language pair, a copy is adapted to it.
     pair
         The language pair, such as ``de-en``.
+    items
+        int64 of shape (n,): which; every item by default. The columns are of that shape.
     """
-    if not segments.items:
+    if items is None:
+        items = np.arange(segments.items, dtype=np.int64)
+    if not len(items):
         nothing = np.zeros(0, np.float64)
-        return Prediction(nothing, large.cost_nanousd(nothing))
-    router = _knowing(router, pair, journal, segments, small)
+        return Prediction(nothing, large.cost_nanousd(nothing, items))
+    router = knowing(router, pair, journal, segments, small, items)
     safeguards = router.safeguards
-    gain, tokens, risk = (np.full(segments.items, np.nan) for _ in range(3))
-    compared = evenly_spaced(segments.items, MAX_DRIFT_SEGMENTS)
+    gain, tokens, risk = (np.full(len(items), np.nan) for _ in range(3))
+    compared = evenly_spaced(len(items), MAX_DRIFT_SEGMENTS)
     sample: list[_Column] = []
-    for first in range(0, segments.items, _BLOCK_ITEMS):
-        end = min(first + _BLOCK_ITEMS, segments.items)
-        items = np.arange(first, end, dtype=np.int64)
-        table = _with_fitting_states(draft_table(journal, segments, small, items), router)
-        inputs = router.inputs(table, pair)
+    for first in range(0, len(items), _BLOCK_ITEMS):
+        end = min(first + _BLOCK_ITEMS, len(items))
+        table = draft_table(journal, segments, small, items[first:end])
+        inputs = router.inputs(with_fitting_states(table, router), pair)
         columns = router.predict_gain(inputs, pair)
         gain[first:end] = columns["gain"]
         tokens[first:end] = router.length_model.predict(table.source_tokens, table.draft_tokens)
@@ -130,7 +151,7 @@ def predict(
             risk[first:end] = columns["regression_risk"]
             low, high = np.searchsorted(compared, (first, end))
             sample.append(inputs.features[compared[low:high] - first])
-    cost = large.cost_nanousd(tokens)
+    cost = large.cost_nanousd(tokens, items)
     if safeguards is None:
         return Prediction(gain, cost)
     report = drift(
@@ -141,20 +162,34 @@ def predict(
     return Prediction(gain, cost, risk, report)
 
 
-def _knowing(
-    router: Router, pair: str, journal: Journal, segments: Segments, small: Tier
+def knowing(
+    router: Router,
+    pair: str,
+    journal: Journal,
+    segments: Segments,
+    small: Tier,
+    items: npt.NDArray[np.int64],
 ) -> Router:
-    """Adapt a router to a language pair that it does not know."""
+    """Return the router, adapted to the drafts of some items where it does not know their pair."""
     if router.knows(pair):
         return router
-    items = evenly_spaced(segments.items, MAX_PROFILE_SEGMENTS)
-    return router.adapted(pair, draft_table(journal, segments, small, items))
+    few = items[evenly_spaced(len(items), MAX_PROFILE_SEGMENTS)]
+    return router.adapted(pair, draft_table(journal, segments, small, few))
 
 
-def _with_fitting_states(table: DraftTable, router: Router) -> DraftTable:
+def with_fitting_states(table: DraftTable, router: Router) -> DraftTable:
     """Leave out states that are not of the model which the router's probe was fitted on."""
     probes = [one.part for one in router.model.parts if isinstance(one.part, ProbePart)]
     width = None if table.states is None else table.states.shape[1]
     if all(probe.weights.size == width for probe in probes):
         return table
     return replace(table, states=None)
+
+
+def predict_draft_tokens(router: Router, small: Tier) -> npt.NDArray[np.float64]:
+    """Predict the output tokens of every draft by the calibration's ratio."""
+    ratio = router.metadata.figures.get("draft_tokens_per_source_token")
+    if not isinstance(ratio, (int, float)) or not 0 < ratio < _MOST_TOKENS_PER_TOKEN:
+        ratio = _DRAFT_TOKENS_PER_SOURCE_TOKEN
+    tokens: npt.NDArray[np.float64] = np.ceil(small.source_tokens * float(ratio))
+    return np.maximum(tokens, 1.0)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from routelmt_cli.errors import UsageError
+from routelmt_cli.gain.accuracy import Accuracy, accuracy_of
 from routelmt_cli.gain.bundle import load_bundle
 from routelmt_cli.gain.catalogue import (
     how_to_calibrate,
@@ -226,6 +227,13 @@ def _mismatches(router: Router, pair: Pair) -> list[str]:
         small=model_identity(pair.small),
         large=model_identity(pair.large),
     )
+
+
+def find_accuracy(pair: Pair, router: Router) -> Accuracy | None:
+    """Find how sure a router's predictions are; None for what it was not calibrated on."""
+    if not router.knows(pair.label) or _mismatches(router, pair):
+        return None
+    return accuracy_of(router, pair.label)
 
 
 def find_limit(

@@ -19,6 +19,7 @@ from routelmt_cli.translators.protocol import Outcome, TokenCounts
 
 SMALL = "small"
 LARGE = "large"
+_ALL = slice(None)
 
 
 @dataclass(frozen=True)
@@ -52,16 +53,22 @@ class Tier:
     demand: Demand
     with_states: bool = False
 
-    def cost_nanousd(self, output_tokens: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-        """Return the predicted cost of every item, int64 of shape (items,).
+    def cost_nanousd(
+        self,
+        output_tokens: npt.NDArray[np.float64],
+        items: npt.NDArray[np.int64] | slice = _ALL,
+    ) -> npt.NDArray[np.int64]:
+        """Return the predicted cost of items, int64 of shape (n,).
 
         Parameters
         ----------
         output_tokens
-            float64 of shape (items,), predicted; rounded up and bounded by the cap.
+            float64 of shape (n,), predicted; rounded up and bounded by the cap.
+        items
+            Which n items; all of them by default.
         """
-        output = np.minimum(np.ceil(output_tokens).astype(np.int64), self.cap_tokens)
-        return self.model.card.price.requests(self.charged_prompt_tokens, output)
+        output = np.minimum(np.ceil(output_tokens).astype(np.int64), self.cap_tokens[items])
+        return self.model.card.price.requests(self.charged_prompt_tokens[items], output)
 
     def spend_nanousd(self, outcome: Outcome) -> int:
         """Return what an outcome cost; a local failure costs what it used."""

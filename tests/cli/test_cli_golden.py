@@ -23,11 +23,13 @@ CORPUS = [GAINING, "", GUARDED, GAINING]
     [
         ("help", ["--help"]),
         ("help_translate", ["translate", "--help"]),
+        ("help_plan", ["plan", "--help"]),
         ("help_calibrate", ["calibrate", "--help"]),
         ("help_models", ["models", "--help"]),
         ("help_models_list", ["models", "list", "--help"]),
         ("help_models_show", ["models", "show", "--help"]),
         ("help_models_check", ["models", "check", "--help"]),
+        ("help_report", ["report", "--help"]),
         ("help_runs", ["runs", "--help"]),
         ("help_runs_list", ["runs", "list", "--help"]),
         ("help_runs_clean", ["runs", "clean", "--help"]),

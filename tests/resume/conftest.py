@@ -33,8 +33,8 @@ def sources(stand_ins):
 def make_run(launcher, stand_ins, tmp_path):
     """Make a run of the pair of stand-ins in a folder of its own."""
 
-    def make(name, *options, budget=BUDGET, corpus=stand_ins.corpus):
+    def make(name, *options, budget=BUDGET, corpus=stand_ins.corpus, auto=False):
         command = ["translate", corpus, *stand_ins.options(), *options]
-        return KilledRun(launcher, tmp_path / name, command, budget)
+        return KilledRun(launcher, tmp_path / name, command, budget, auto=auto)
 
     return make

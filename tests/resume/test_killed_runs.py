@@ -73,6 +73,22 @@ def test_a_kill_after_the_last_rename_costs_nothing(trials, make_run, sources):
     run.check_end(bench.expected, sources)
 
 
+def test_a_budget_that_was_found_stays_the_same_after_kills(faults, make_run, sources):
+    bench = Trials(lambda name: make_run(name, budget=20_000_000, auto=True), sources)
+    assert 3_000_000 < bench.expected[1] < 5_000_000  # the knee, far below the limit
+    luck = random.Random(7)
+    bench.try_once("trial", luck)
+    run = make_run("staged", budget=20_000_000, auto=True)
+    for place, after in (
+        ("plan.parquet.writing", 0),  # found, and nothing retranslated yet
+        ("journal.sqlite", 40),
+        ("report.html.writing", 0),
+    ):
+        bench.meet(run, Fault(place, after, signal.SIGKILL))
+    run.finish()
+    run.check_end(bench.expected, sources)
+
+
 def test_a_larger_budget_continues_the_run_and_survives_kills(trials, make_run, sources):
     bench = trials()
     whole = make_run("whole")

@@ -1,0 +1,73 @@
+"""What a run works with once everything is opened, and the time that its stages take.
+
+Nothing is read, decided or spent here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from routelmt_cli.gain.conformal import GuardLimit
+from routelmt_cli.gain.router import Router
+from routelmt_cli.run.corpus_input import CorpusInput
+from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.options import TranslateOptions
+from routelmt_cli.run.progress import Progress
+from routelmt_cli.run.segments import Segments
+from routelmt_cli.run.setup import Pair
+from routelmt_cli.run.spending import Spender
+from routelmt_cli.run.tiers import Tier
+
+
+@dataclass
+class Clock:
+    """Wall seconds by stage."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count the time of a block."""
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begun
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run works with.
+
+    Attributes
+    ----------
+    output
+        The output file; None for standard output.
+    """
+
+    source: CorpusInput
+    pair: Pair
+    router: Router
+    limit: GuardLimit | None
+    segments: Segments
+    small: Tier
+    large: Tier
+    journal: Journal
+    options: TranslateOptions
+    progress: Progress
+    clock: Clock
+    output: Path | None
+
+    def spender(self, budget_nanousd: int) -> Spender:
+        """Return who buys for this run, within a budget."""
+        return Spender(
+            self.journal,
+            self.segments,
+            budget_nanousd=budget_nanousd,
+            deterministic=self.options.pair.deterministic,
+            progress=self.progress,
+        )

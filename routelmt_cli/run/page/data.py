@@ -1,0 +1,315 @@
+"""What a run's page shows, gathered from the run: figures, pictures, and the segments worth a look.
+
+A finished run goes in, plain values come out. What always holds: a bounded number of segments is
+looked at, however large the corpus is; nothing is bought, and the run's figures are those of its
+report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import routelmt_cli
+from routelmt_cli.budget.money import format_usd
+from routelmt_cli.gain.contributions import Contributions, contributions
+from routelmt_cli.gain.profile import evenly_spaced
+from routelmt_cli.run.choice import Choice
+from routelmt_cli.run.opened import Run
+from routelmt_cli.run.page.charts import curve_chart, histogram
+from routelmt_cli.run.page.text import Piece, compared, shown
+from routelmt_cli.run.planning import RunPlan
+from routelmt_cli.run.prediction import draft_table, knowing, with_fitting_states
+from routelmt_cli.run.report import Report
+from routelmt_cli.run.run_curve import make_curve
+from routelmt_cli.run.setup import find_accuracy
+from routelmt_cli.run.tiers import LARGE, SMALL
+
+EACH = 40
+"""Segments of a group."""
+
+_BACKGROUND_ITEMS = 400
+_CURVE_ITEMS = 200_000
+_REASONS = 5
+_LEAST_POINTS = 0.05
+
+GROUPS = {
+    "most": "Most valuable retranslations",
+    "least": "Least valuable retranslations",
+    "kept": "Retranslations that were not used",
+}
+
+WHY_KEPT = {
+    "empty": "no text in it",
+    "truncated": "it ran into its token cap",
+    "looping": "it repeats itself",
+    "refusal": "the model refused or talked about itself",
+    "copied": "it is the source again",
+    "script": "it is in another script than the target language's",
+    "length": "it is far longer or shorter than source and draft",
+    "markup": "it has chat markup",
+    "numbers": "it lost numbers that the draft kept",
+    "placeholders": "it lost placeholders that the draft kept",
+    "chooser": "the router's chooser takes the draft for the better one",
+}
+"""What each reason of the second guard means."""
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What one feature adds to a segment's predicted gain.
+
+    Attributes
+    ----------
+    name
+        In words.
+    value
+        How far it is from the usual, in standard deviations, in words; empty where it has none.
+    points
+        What it adds.
+    """
+
+    name: str
+    value: str
+    points: float
+
+
+@dataclass(frozen=True)
+class Card:
+    """One segment, side by side.
+
+    Attributes
+    ----------
+    group
+        One of ``GROUPS``.
+    row, repeats
+        Its first row, counted from 1, and how many rows are the same.
+    source, draft, retranslation
+        As pieces.
+    gain, risk
+        Predicted; the risk may be unknown.
+    spend
+        What the retranslation cost.
+    verdict
+        What became of it.
+    base, reasons, rest
+        Predicted gain is the base, the reasons and the rest together, in points.
+    """
+
+    group: str
+    row: int
+    repeats: int
+    source: Sequence[Piece]
+    draft: Sequence[Piece]
+    retranslation: Sequence[Piece]
+    gain: float
+    risk: float | None
+    spend: str
+    verdict: str
+    base: float
+    reasons: Sequence[Reason]
+    rest: float
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything that the template shows."""
+
+    title: str
+    facts: Mapping[str, str]
+    warnings: Sequence[str]
+    tiers: Sequence[Mapping[str, Any]]
+    figures: Mapping[str, str]
+    curve: str
+    histogram: str
+    kept: Sequence[tuple[str, int, str]]
+    cards: Sequence[Card]
+    recommended: str
+    version: str = routelmt_cli.__version__
+
+
+def gather(run: Run, plan: RunPlan, choice: Choice, report: Report) -> Page:
+    """Gather what the page of a run shows.
+
+    Parameters
+    ----------
+    run, plan, choice
+        The finished run.
+    report
+        Its figures.
+    """
+    # Of a huge corpus a part shows the same curve, without its memory.
+    items = evenly_spaced(run.segments.items, _CURVE_ITEMS)
+    accuracy = find_accuracy(run.pair, run.router)
+    curve = make_curve(run, items, plan.prediction.take(items), accuracy, anew=True)
+    knee = curve.knee()
+    gain = report.predicted_gain
+    return Page(
+        title=f"{_short_name(run)}, {run.pair.source_language} to {run.pair.target_language}",
+        facts=_facts(run, report),
+        warnings=[] if plan.drift_warning is None else [plan.drift_warning],
+        tiers=_tiers(report),
+        figures=_figures(report),
+        curve=curve_chart(curve.points(), knee, report.spend_nanousd, gain),
+        histogram=histogram(plan.prediction.gain, run.segments.repeats, choice.taken),
+        kept=[(name, count, WHY_KEPT.get(name, "")) for name, count in report.kept_drafts.items()],
+        cards=_cards(run, plan, choice),
+        recommended=f"{format_usd(knee.budget_nanousd)} for {knee.gain:+.2f} points",
+    )
+
+
+def _short_name(run: Run) -> str:
+    return "standard input" if run.source.path is None else run.source.path.name
+
+
+def _figures(report: Report) -> dict[str, str]:
+    share = report.segments_by_tier[LARGE] / max(report.segments - report.blank_segments, 1)
+    figures = {
+        "spent": format_usd(report.spend_nanousd),
+        "budget": format_usd(report.budget_nanousd),
+        "predicted gain over all drafts": f"{report.predicted_gain:+.2f} points",
+        "segments retranslated": f"{report.segments_by_tier[LARGE]:,} ({share:.0%})",
+    }
+    if report.expected_severe_share is not None:
+        name = f"retranslations expected to lose {-(report.severe_gain or 0):g} points or more"
+        figures[name] = f"{report.expected_severe_share:.1%}"
+    if report.failed:
+        figures["failed"] = f"{report.failed:,}"
+    if report.faults:
+        figures["look wrong"] = ", ".join(f"{name} {n:,}" for name, n in report.faults.items())
+    return figures
+
+
+def _facts(run: Run, report: Report) -> dict[str, str]:
+    return {
+        "Input": run.source.name,
+        "Output": "standard output" if run.output is None else str(run.output),
+        "Segments": f"{report.segments:,}, {report.distinct_segments:,} distinct, "
+        f"{report.blank_segments:,} without text",
+        "Small model": f"{report.small['name']}, {report.small['fingerprint']}",
+        "Large model": f"{report.large['name']}, {report.large['fingerprint']}",
+        "Router": f"{report.router['name']}, {report.router['fingerprint']}",
+        "Gain": f"in points of {report.metric}, as the router predicts it",
+        "Prices": "illustrative" if report.prices_are_illustrative else "of the model cards",
+        "Knapsack": f"within {report.knapsack_gap:.2%} of the optimum of the predictions",
+        "Guard": "none"
+        if report.guard is None
+        else f"severe regressions in at most {report.guard['alpha']:.0%} of the retranslations, "
+        f"with {report.guard['confidence']:.0%} confidence",
+        "Seconds": ", ".join(
+            f"{name} {value:g}" for name, value in report.seconds_by_stage.items()
+        ),
+    }
+
+
+def _tiers(report: Report) -> list[dict[str, Any]]:
+    rows = []
+    for tier, model in ((SMALL, report.small), (LARGE, report.large)):
+        spend = report.spend_by_tier_nanousd[tier]
+        rows.append(
+            {
+                "name": tier,
+                "model": model["name"],
+                "segments": report.segments_by_tier[tier],
+                "spend": format_usd(spend),
+                "share": spend / max(report.budget_nanousd, 1),
+            }
+        )
+    return rows
+
+
+def _cards(run: Run, plan: RunPlan, choice: Choice) -> list[Card]:
+    """Choose segments and look at them closely."""
+    gain = plan.prediction.gain
+    sent = run.journal.bought(LARGE, run.segments.items)
+    # Stable, so that the same run has the same page.
+    by_gain = np.argsort(-gain, kind="stable")
+    taken = by_gain[choice.taken[by_gain]]
+    kept = by_gain[(sent & ~choice.taken)[by_gain]]
+    most, others = taken[:EACH], taken[EACH:]
+    groups = {"most": most, "least": others[::-1][:EACH], "kept": kept[:EACH]}
+    items = np.concatenate(list(groups.values()))
+    if not len(items):
+        return []
+    explained, features = _explained(run, items)
+    drafts = run.journal.texts(SMALL, items.tolist())
+    bought = {one.item: one for one in run.journal.hypotheses(LARGE, items.tolist())}
+    sources = run.segments.sources.take(items)
+    risk = plan.prediction.regression_risk
+    names = [name for name, members in groups.items() for _ in members]
+    cards = []
+    for place, item in enumerate(items.tolist()):
+        retranslation = bought[item]
+        before, after = compared(drafts.get(item, ""), retranslation.text)
+        reasons = _reasons(explained, features, place)
+        base = float(explained.base[place])
+        cards.append(
+            Card(
+                group=names[place],
+                row=int(run.segments.first_row[item]) + 1,
+                repeats=int(run.segments.repeats[item]),
+                source=shown(sources[place]),
+                draft=before,
+                retranslation=after,
+                gain=float(gain[item]),
+                risk=None if risk is None else float(risk[item]),
+                spend=format_usd(retranslation.spend_nanousd),
+                verdict=_verdict(choice, item, float(gain[item])),
+                base=base,
+                reasons=reasons,
+                rest=float(gain[item]) - base - sum(one.points for one in reasons),
+            )
+        )
+    return cards
+
+
+def _verdict(choice: Choice, item: int, gain: float) -> str:
+    """Say what became of a retranslation, and why."""
+    reason = choice.reason(item, gain)
+    why = WHY_KEPT.get(reason.removeprefix("guard: "))
+    return reason if why is None else f"{reason}: {why}"
+
+
+def _explained(run: Run, items: IntArray) -> tuple[Contributions, npt.NDArray[np.float32]]:
+    """Take the predictions of some items apart, against evenly spaced ones of the corpus."""
+    every = np.arange(run.segments.items, dtype=np.int64)
+    parts = (run.journal, run.segments, run.small)
+    router = knowing(run.router, run.pair.label, *parts, every)
+    few = evenly_spaced(run.segments.items, _BACKGROUND_ITEMS)
+    table = with_fitting_states(draft_table(*parts, items), router)
+    inputs = router.inputs(table, run.pair.label)
+    background = router.inputs(draft_table(*parts, few), run.pair.label).features
+    return contributions(router, run.pair.label, inputs, background), inputs.features
+
+
+def _reasons(
+    explained: Contributions, features: npt.NDArray[np.float32], place: int
+) -> list[Reason]:
+    """Name what moved a prediction most."""
+    points = explained.points[place]
+    largest = np.argsort(-np.abs(points), kind="stable")[:_REASONS]
+    return [
+        Reason(in_words(explained.names[at]), _value(features[place], at), float(points[at]))
+        for at in largest.tolist()
+        if abs(points[at]) >= _LEAST_POINTS
+    ]
+
+
+def in_words(name: str) -> str:
+    """Write a feature's or a part's name for people."""
+    known = {"text": "words of source and draft", "probe": "the small model's hidden state"}
+    return known.get(name, name.replace("_", " ").replace("logprob", "log-probability"))
+
+
+def _value(features: npt.NDArray[np.float32], at: int) -> str:
+    if at >= len(features):
+        return ""
+    value = float(features[at])
+    return "missing" if np.isnan(value) else f"{value:+.1f} sd"
