@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from routelmt_cli.features.schema import FEATURE_NAMES
 from routelmt_cli.gain.parts import Inputs, TreePart
 from routelmt_cli.gain.router import Router
-from routelmt_cli.gain.trees import GainBooster, parse_booster, render_booster
+from routelmt_cli.gain.trees import GainBooster, render_booster
 
 FloatArray = NDArray[np.float64]
 
@@ -118,7 +118,7 @@ def _tree_shap(
     """Return contributions of the features and, last, the base, float64 of shape (n, f + 1)."""
     import lightgbm
 
-    trees = parse_booster(booster.content, FEATURE_NAMES)
+    trees = booster.parsed
     plain = lightgbm.Booster(model_str=booster.content.decode("ascii"))
     leaves = np.asarray(plain.predict(background, pred_leaf=True, num_threads=1))
     leaves = leaves.reshape(len(background), len(trees)).astype(np.int64)

@@ -74,14 +74,14 @@ class GainBooster:
         self, content: bytes, feature_names: Sequence[str], *, name: str = "booster"
     ) -> None:
         try:
-            trees = parse_booster(content, feature_names)
+            self.parsed = parse_booster(content, feature_names)
         except TreeError as error:
             raise UsageError(
                 f"boosted trees {name}: {error}",
                 hint="calibrate the router again or get a new copy",
             ) from error
         self.content = content
-        self.trees = len(trees)
+        self.trees = len(self.parsed)
         self._booster: Any = None
 
     def predict(self, features: NDArray[np.float32]) -> NDArray[np.float64]:

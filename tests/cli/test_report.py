@@ -153,8 +153,8 @@ def test_the_page_needs_nothing_outside_itself(run_folder):
     assert not re.search(r"url\(|@import", "".join(text for _, text in page.scripts))
 
 
-def test_the_policy_allows_its_own_script_and_style_alone(translated):
-    page = Page(translated([*ATTACKS, *HOSTILE]))
+def test_the_policy_allows_its_own_script_and_style_alone(run_folder):
+    page = Page((run_folder / "report.html").read_text("utf-8"))
     assert [kind for kind, _ in page.scripts] == ["style", "script"]
     for kind, text in page.scripts:
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
@@ -163,10 +163,10 @@ def test_the_policy_allows_its_own_script_and_style_alone(translated):
 
 
 def test_hostile_segments_are_text(shell, translated):
-    page = Page(translated(ATTACKS))
+    page = Page(translated([*ATTACKS, *HOSTILE[::8]]))
     assert page.tags.count("script") == page.tags.count("h1") == 1 and "img" not in page.tags
     sources = {card["source"] for card in page.cards}
-    assert sources <= {shown(source) for source in ATTACKS}
+    assert sources <= {shown(source) for source in [*ATTACKS, *HOSTILE[::8]]}
     output = (shell.folder / "in.de.jsonl").read_bytes().split(b"\n")[:-1]
     bought = [row["source"] for row in map(json.loads, output) if row["tier"] == "large"]
     assert {shown(source) for source in bought} <= sources and len(bought) > 3

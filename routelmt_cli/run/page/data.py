@@ -29,10 +29,10 @@ from routelmt_cli.run.run_curve import make_curve
 from routelmt_cli.run.setup import find_accuracy
 from routelmt_cli.run.tiers import LARGE, SMALL
 
-EACH = 40
+EACH = 25
 """Segments of a group."""
 
-_BACKGROUND_ITEMS = 400
+_BACKGROUND_ITEMS = 300
 _CURVE_ITEMS = 200_000
 _REASONS = 5
 _LEAST_POINTS = 0.05
@@ -283,10 +283,12 @@ def _explained(run: Run, items: IntArray) -> tuple[Contributions, npt.NDArray[np
     parts = (run.journal, run.segments, run.small)
     router = knowing(run.router, run.pair.label, *parts, every)
     few = evenly_spaced(run.segments.items, _BACKGROUND_ITEMS)
-    table = with_fitting_states(draft_table(*parts, items), router)
+    both = np.concatenate([items, few])
+    table = with_fitting_states(draft_table(*parts, both), router)
     inputs = router.inputs(table, run.pair.label)
-    background = router.inputs(draft_table(*parts, few), run.pair.label).features
-    return contributions(router, run.pair.label, inputs, background), inputs.features
+    own = inputs.take(np.arange(len(items)))
+    background = inputs.features[len(items) :]
+    return contributions(router, run.pair.label, own, background), own.features
 
 
 def _reasons(

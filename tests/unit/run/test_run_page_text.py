@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routelmt_cli.run.page.text import MAX_CHARACTERS, Piece, compared, shown
@@ -21,11 +21,13 @@ def restored(pieces):
     )
 
 
+@settings(max_examples=40)
 @given(TEXTS)
 def test_a_text_is_its_pieces(text):
     assert restored(shown(text)) == text
 
 
+@settings(max_examples=40)
 @given(TEXTS, TEXTS)
 def test_both_texts_are_their_pieces_and_what_is_unchanged_is_common(draft, retranslation):
     before, after = compared(draft, retranslation)
@@ -37,6 +39,7 @@ def test_both_texts_are_their_pieces_and_what_is_unchanged_is_common(draft, retr
     assert common[0] == common[1]
 
 
+@settings(max_examples=40)
 @given(TEXTS)
 def test_nothing_that_acts_on_its_neighbours_is_left(text):
     for piece in shown(text):
