@@ -191,8 +191,9 @@ def compare(outcome: Outcome) -> dict[str, Any]:
 
 def show(result: dict[str, Any], console: Console) -> None:
     """Print the scores for people."""
+    console.note("")
     console.note(
-        f"\ncorpus chrF++; the router spent {_usd(result, 'large')} on the large model, "
+        f"corpus chrF++; the router spent {_usd(result, 'large')} on the large model, "
         "rules and oracle spend the same"
     )
     for name, value in result["chrf"].items():
