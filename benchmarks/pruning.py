@@ -5,8 +5,8 @@ rows after them. Every model translates the same segments in interleaved rounds 
 larger, ..., whole, small, ...); ratios are medians of the ratios within a round, texts are those of
 the first round. All is routelmt's own batched translator, as for the large model, with the card's
 settings. ``whole, other order`` is the whole model once more with the segments in a random order:
-what differs there is noise of the batches. On a machine that does other work meanwhile, one thread
-(``--threads 1``) spares both sides the waiting of threads for each other.
+what differs there is noise of the batches. On a machine that does other work meanwhile, look at
+the processor's time with ``--threads 1``, where no thread waits for another.
 
 Loading, counting and pruning are not in the times; evaluating prompts is, the shared prefix is not.
 
@@ -54,6 +54,7 @@ class Done:
     """What a model made of some segments; texts in the segments' order."""
 
     seconds: float
+    processor_seconds: float
     texts: list[str]
     output_tokens: int
 
@@ -119,13 +120,18 @@ def translate(
     )
     texts, tokens = [""] * len(sources), 0
     with translator:
-        begun = time.perf_counter()
+        begun, begun_processor = time.perf_counter(), time.process_time()
         for commit in translator.translate(Request(item, sources[item]) for item in order):
             for outcome in commit:
                 texts[outcome.item] = outcome.text
                 tokens += outcome.output_tokens
-        done = Done(time.perf_counter() - begun, texts, tokens)
-    print(f"{model.card.name}: {done.seconds:.1f} s", file=sys.stderr)
+        seconds = time.perf_counter() - begun
+        done = Done(seconds, time.process_time() - begun_processor, texts, tokens)
+    print(
+        f"{model.card.name}, {model.weights.path.name}: {seconds:.1f} s, "
+        f"{done.processor_seconds:.1f} s of processor",
+        file=sys.stderr,
+    )
     return done
 
 
@@ -158,9 +164,14 @@ def report(
         if name in rounds[0]:
             seconds = [one[name].seconds for one in rounds]
             ratios = [one[WHOLE].seconds / one[name].seconds for one in rounds]
+            processor = [
+                one[WHOLE].processor_seconds / one[name].processor_seconds for one in rounds
+            ]
             found["segments_per_second"] = round(count / statistics.median(seconds), 3)
             found["times_as_fast"] = round(statistics.median(ratios), 3)
             found["times_as_fast_by_round"] = [round(ratio, 3) for ratio in ratios]
+            found["times_less_processor"] = round(statistics.median(processor), 3)
+            found["times_less_processor_by_round"] = [round(ratio, 3) for ratio in processor]
         if name in made:
             found |= {
                 "tokens": made[name].tokens,

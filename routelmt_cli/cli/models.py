@@ -101,9 +101,7 @@ def prune(
     name: Name,
     inputs: Annotated[
         list[str],
-        typer.Argument(
-            metavar="IN...", help="Texts of either language: TSV, parquet, JSONL, text."
-        ),
+        typer.Argument(metavar="IN", help="Texts of either language: TSV, parquet, JSONL, text."),
     ],
     output: Annotated[
         Path,
