@@ -10,6 +10,7 @@ import typer
 
 from routelmt_cli.cli import arguments
 from routelmt_cli.cli.printable import printable
+from routelmt_cli.run.options import DEFAULT_KEEP
 
 models = typer.Typer(help="Model cards and their weights.")
 Name = Annotated[str, typer.Argument(metavar="CARD", help="A shipped card's name, or a path.")]
@@ -118,7 +119,7 @@ def prune(
             min=1,
             help="Tokens to keep; more where the texts and the prompt need more.",
         ),
-    ] = 16384,
+    ] = DEFAULT_KEEP,
     columns: Annotated[
         list[str] | None,
         typer.Option(

@@ -23,7 +23,7 @@ from routelmt_cli.corpus.segments import Corpus
 from routelmt_cli.errors import MidRunError, UsageError
 from routelmt_cli.run.corpus_input import open_input
 from routelmt_cli.run.language_pairs import LanguagePair
-from routelmt_cli.run.options import CorpusOptions
+from routelmt_cli.run.options import DEFAULT_KEEP, CorpusOptions
 from routelmt_cli.run.whole_file import temporary_of
 from routelmt_cli.translators.card import ModelCard, WeightsCard, load_card
 from routelmt_cli.translators.card_text import card_text
@@ -36,7 +36,6 @@ from routelmt_cli.translators.shortlist import choose_tokens
 from routelmt_cli.translators.token_table import read_token_table
 from routelmt_cli.translators.weights import Weights, find_weights
 
-DEFAULT_KEEP = 16_384
 _USUAL_COLUMNS = ("reference", "translation", "draft", "retranslation")
 
 
@@ -121,6 +120,8 @@ def prune_model(card: ModelCard, options: PruneOptions) -> PrunedModel:
             f"{card.card_path}: '{card.name}' is a stand-in, it has no vocabulary",
             hint="name the card of a model with weights",
         )
+    if any(one.path is None for one in options.corpora):
+        raise UsageError("-: the texts are read twice", hint="put them into a file")
     require_gguf()
     weights = find_weights(card)
     card_path = _check_output(options, weights.path)
