@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from demo_pair import NEEDS_DEMO_MODELS
@@ -12,12 +13,15 @@ from made_vocabularies import bpe_model, sentencepiece_model, write_model
 from routelmt_cli.run import model_pruning
 from routelmt_cli.translators.cache import cache_folder
 from routelmt_cli.translators.catalogue import find_card
+from routelmt_cli.translators.llama_cpp import LlamaTranslator
 from routelmt_cli.translators.llama_prompter import LlamaPrompter
+from routelmt_cli.translators.llama_settings import default_settings
 from routelmt_cli.translators.models import find_model
 from routelmt_cli.translators.protocol import Request
 from routelmt_cli.translators.shortlist import Shortlist
 
 LINES = "source\treference\tother\nabcd mnop\tefgh ab\tkl\n\tab\tij\n"
+PAIR = ("es", "fr")  # without examples, so that the demo model's prompt is short
 COMMAND = ("models", "prune", "model.toml", "in.tsv", "--from", "es", "--to", "en")
 
 
@@ -126,22 +130,33 @@ class TestDemoModel:
     def test_gives_the_same_texts_where_no_dropped_token_would_be_chosen(self, shell, no_children):
         pytest.importorskip("gguf", reason="the package gguf is not installed")
         shell.environment["ROUTELMT_CACHE"] = str(cache_folder())
-        sources = ["El tren llega a las ocho.", "¿Dónde está la biblioteca?"]
-        whole = find_model(find_card("smollm2-135m"), "es", "en")
+        sources = ["El tren llega.", "¿Dónde está?"]
+        whole = find_model(find_card("smollm2-135m"), *PAIR)
         hypotheses = _translate(whole, sources)
         (shell.folder / "in.txt").write_text("\n".join([*sources, *hypotheses]), "utf-8")
-        command = ("models", "prune", "smollm2-135m", "in.txt", "--from", "es", "--to", "en")
+        command = ("models", "prune", "smollm2-135m", "in.txt", "--from", "es", "--to", "fr")
         result = shell.run(*command, "-o", "new.gguf", "--keep", "4096", "--json")
         assert result.code == 0, result.stderr
         made = json.loads(result.text)
         assert made["tokens"] == 4096 and made["bytes"] < made["bytes_before"] - 20_000_000
-        pruned = find_model(find_card(str(shell.folder / "new.toml")), "es", "en")
+        pruned = find_model(find_card(str(shell.folder / "new.toml")), *PAIR)
         assert _translate(pruned, sources) == hypotheses
         assert _tokens(pruned, sources) == _tokens(whole, sources)
 
 
 def _translate(model, sources):
-    with model.open_translator(with_logprobs=False, deterministic=True) as translator:
+    settings = replace(default_settings(model.card), sequences=len(sources), threads=1)
+    translator = LlamaTranslator(
+        model.card,
+        model.weights.path,
+        source_language=PAIR[0],
+        target_language=PAIR[1],
+        with_logprobs=False,
+        deterministic=True,
+        settings=settings,
+        use_extra_buffers=False,
+    )
+    with translator:
         outcomes = [
             outcome
             for commit in translator.translate(map(Request, range(len(sources)), sources))
@@ -152,5 +167,5 @@ def _translate(model, sources):
 
 def _tokens(model, sources):
     """Return the sources' tokens, each as the bytes that it stands for."""
-    with LlamaPrompter.vocabulary_only(model.card, model.weights.path, "es", "en") as prompter:
+    with LlamaPrompter.vocabulary_only(model.card, model.weights.path, *PAIR) as prompter:
         return [list(map(prompter.model.piece, prompter.source(text))) for text in sources]
