@@ -1,7 +1,8 @@
 """Measure a model whose vocabulary was pruned for a language pair against the whole one.
 
 The shortlist is made from the first rows (sources and references), the measure is taken on the
-rows after them. Every model translates the same segments in interleaved rounds (whole, small,
+rows after them; with ``--list-sources`` the sources of these are listed too, without their
+references, since a run knows what it is to translate. Every model translates the same segments in interleaved rounds (whole, small,
 larger, ..., whole, small, ...); ratios are medians of the ratios within a round, texts are those of
 the first round. All is routelmt's own batched translator, as for the large model, with the card's
 settings. ``whole, other order`` is the whole model once more with the segments in a random order:
@@ -66,6 +67,9 @@ def main() -> None:
     parser.add_argument("--model", default="gemma3-270m")
     parser.add_argument("--keep", default="16384,32768,65536", help="comma-separated")
     parser.add_argument("--listed", type=int, default=1500, help="rows the shortlist is made from")
+    parser.add_argument(
+        "--list-sources", action="store_true", help="list the held-out sources too, as a run can"
+    )
     parser.add_argument("--segments", type=int, help="rows after them; all by default")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--threads", type=int, help="the card's by default")
@@ -82,7 +86,11 @@ def main() -> None:
         folder = Path(name)
         corpus = folder / "listed.tsv"
         corpus.write_text("\n".join([header, *listed, ""]), "utf-8")
-        made = {keep: prune(card, corpus, folder, int(keep)) for keep in arguments.keep.split(",")}
+        corpora = [corpus]
+        if arguments.list_sources:
+            corpora.append(folder / "sources.txt")
+            corpora[-1].write_text("\n".join(sources), "utf-8")
+        made = {keep: prune(card, corpora, folder, int(keep)) for keep in arguments.keep.split(",")}
         models = {WHOLE: find_model(card, *PAIR)}
         models |= {keep: find_model(find_card(one.card), *PAIR) for keep, one in made.items()}
         rounds = [
@@ -91,13 +99,14 @@ def main() -> None:
         ]
         order = np.random.default_rng(0).permutation(len(sources)).tolist()
         shuffled = translate(models[WHOLE], settings, sources, order)
-    print(json.dumps(report(card, settings, made, rounds, shuffled, references)))
+    figures = report(card, settings, made, rounds, shuffled, references)
+    print(json.dumps(figures | {"sources_listed": arguments.list_sources}))
 
 
-def prune(card: ModelCard, corpus: Path, folder: Path, keep: int) -> PrunedModel:
-    """Prune a model for a corpus."""
-    options = PruneOptions([CorpusOptions(corpus)], [], PAIR, folder / f"{keep}.gguf", keep)
-    return prune_model(card, options)
+def prune(card: ModelCard, corpora: list[Path], folder: Path, keep: int) -> PrunedModel:
+    """Prune a model for some corpora."""
+    listed = [CorpusOptions(corpus) for corpus in corpora]
+    return prune_model(card, PruneOptions(listed, [], PAIR, folder / f"{keep}.gguf", keep))
 
 
 def translate(
