@@ -2,12 +2,13 @@
 
 The shortlist is made from the first rows (sources and references), the measure is taken on the
 rows after them; with ``--list-sources`` the sources of these are listed too, without their
-references, since a run knows what it is to translate. Every model translates the same segments in interleaved rounds (whole, small,
-larger, ..., whole, small, ...); ratios are medians of the ratios within a round, texts are those of
-the first round. All is routelmt's own batched translator, as for the large model, with the card's
-settings. ``whole, other order`` is the whole model once more with the segments in a random order:
-what differs there is noise of the batches. On a machine that does other work meanwhile, look at
-the processor's time with ``--threads 1``, where no thread waits for another.
+references, since a run knows what it is to translate. Every model translates the same segments in
+interleaved rounds (whole, small, larger, ..., whole, small, ...); ratios are medians of the ratios
+within a round, texts are those of the first round. All is routelmt's own batched translator, as for
+the large model, with the card's settings. ``whole, other order`` is the whole model once more with
+the segments in a random order: what differs there is noise of the batches. On a machine that does
+other work meanwhile, look at the processor's time with ``--threads 1``, where no thread waits for
+another.
 
 Loading, counting and pruning are not in the times; evaluating prompts is, the shared prefix is not.
 
