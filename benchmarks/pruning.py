@@ -5,10 +5,10 @@ rows after them; with ``--list-sources`` the sources of these are listed too, wi
 references, since a run knows what it is to translate. Every model translates the same segments in
 interleaved rounds (whole, small, larger, ..., whole, small, ...); ratios are medians of the ratios
 within a round, texts are those of the first round. All is routelmt's own batched translator, as for
-the large model, with the card's settings. ``whole, other order`` is the whole model once more with
-the segments in a random order: what differs there is noise of the batches. On a machine that does
-other work meanwhile, look at the processor's time with ``--threads 1``, where no thread waits for
-another.
+the large model, with the card's settings. ``whole, other order`` (with ``--other-order``) is the
+whole model once more with the segments in a random order: what differs there is noise of the
+batches. On a machine that does other work meanwhile, look at the processor's time with
+``--threads 1``, where no thread waits for another.
 
 Loading, counting and pruning are not in the times; evaluating prompts is, the shared prefix is not.
 
@@ -73,6 +73,7 @@ def main() -> None:
     )
     parser.add_argument("--segments", type=int, help="rows after them; all by default")
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--other-order", action="store_true", help="measure the batches' noise")
     parser.add_argument("--threads", type=int, help="the card's by default")
     arguments = parser.parse_args()
     header, *lines = (arguments.data / "ntrex" / "es-en.tsv").read_text("utf-8").splitlines()
@@ -98,9 +99,11 @@ def main() -> None:
             {name: translate(model, settings, sources) for name, model in models.items()}
             for _ in range(arguments.rounds)
         ]
-        order = np.random.default_rng(0).permutation(len(sources)).tolist()
-        shuffled = translate(models[WHOLE], settings, sources, order)
-    figures = report(card, settings, made, rounds, shuffled, references)
+        quality = dict(rounds[0])
+        if arguments.other_order:
+            order = np.random.default_rng(0).permutation(len(sources)).tolist()
+            quality[SHUFFLED] = translate(models[WHOLE], settings, sources, order)
+    figures = report(card, settings, made, rounds, quality, references)
     print(json.dumps(figures | {"sources_listed": arguments.list_sources}))
 
 
@@ -150,12 +153,11 @@ def report(
     settings: LlamaSettings,
     made: dict[str, PrunedModel],
     rounds: list[dict[str, Done]],
-    shuffled: Done,
+    quality: dict[str, Done],
     references: list[str],
 ) -> dict[str, object]:
     """Gather the figures."""
     metric = CHRF(word_order=2)
-    quality = {**rounds[0], SHUFFLED: shuffled}
     whole = quality[WHOLE].texts
     scores = {
         name: segment_statistics(metric, one.texts, references) for name, one in quality.items()
