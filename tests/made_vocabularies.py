@@ -36,7 +36,8 @@ PAIRS = [
 ]  # fmt: skip
 """Merges of the byte-level vocabulary, in their order."""
 
-OTHER_PAIRS = [(first, second) for first in "ABCDEFGHIJKL" for second in "ABCDEFGHIJKL"]
+_CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWX"
+OTHER_PAIRS = [(first, second) for first in _CAPITALS for second in _CAPITALS]
 """More merges, of letters that the others do not have."""
 
 

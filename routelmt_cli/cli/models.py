@@ -10,7 +10,6 @@ import typer
 
 from routelmt_cli.cli import arguments
 from routelmt_cli.cli.printable import printable
-from routelmt_cli.run.options import DEFAULT_KEEP
 
 models = typer.Typer(help="Model cards and their weights.")
 Name = Annotated[str, typer.Argument(metavar="CARD", help="A shipped card's name, or a path.")]
@@ -102,7 +101,9 @@ def prune(
     name: Name,
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="IN", help="Texts of either language: TSV, parquet, JSONL, text."),
+        typer.Argument(
+            metavar="IN", help="Texts of either language, the corpus to be translated among them."
+        ),
     ],
     output: Annotated[
         Path,
@@ -113,13 +114,14 @@ def prune(
     source_language: arguments.From = None,
     target_language: arguments.To = None,
     keep: Annotated[
-        int,
+        int | None,
         typer.Option(
             metavar="N",
             min=1,
             help="Tokens to keep; more where the texts and the prompt need more.",
+            show_default="half of them",
         ),
-    ] = DEFAULT_KEEP,
+    ] = None,
     columns: Annotated[
         list[str] | None,
         typer.Option(
@@ -139,8 +141,8 @@ def prune(
     """Drop the tokens from a model that a language pair does not need, so that it decodes faster.
 
     Kept are all tokens of the texts and of the prompt, bytes and special tokens, and up to
-    --keep the most common ones in the texts' scripts. The new model is another model: a router
-    must be calibrated for it.
+    --keep the most common ones in the texts' scripts. Name the corpus to be translated among the
+    texts. The new model is another model: a router must be calibrated for it.
     """
     from routelmt_cli.cli.models_prune import show_pruned
     from routelmt_cli.run.language_pairs import given_pair

@@ -23,7 +23,7 @@ from routelmt_cli.corpus.segments import Corpus
 from routelmt_cli.errors import MidRunError, UsageError
 from routelmt_cli.run.corpus_input import open_input
 from routelmt_cli.run.language_pairs import LanguagePair
-from routelmt_cli.run.options import DEFAULT_KEEP, CorpusOptions
+from routelmt_cli.run.options import CorpusOptions
 from routelmt_cli.run.whole_file import temporary_of
 from routelmt_cli.translators.card import ModelCard, WeightsCard, load_card
 from routelmt_cli.translators.card_text import card_text
@@ -53,7 +53,8 @@ class PruneOptions:
     output
         The GGUF file; the card is written beside it.
     keep
-        How many tokens to keep where the texts need fewer.
+        How many tokens to keep where the texts need fewer; None for half of them, below which
+        translations were measurably worse (docs/log.md).
     overwrite
         Replace files that are there.
     """
@@ -62,7 +63,7 @@ class PruneOptions:
     columns: Sequence[str]
     pair: LanguagePair
     output: Path
-    keep: int = DEFAULT_KEEP
+    keep: int | None = None
     overwrite: bool = False
 
 
@@ -131,7 +132,8 @@ def prune_model(card: ModelCard, options: PruneOptions) -> PrunedModel:
     refuse_unknown_layout(file, str(weights.path))
     with _prompter(card, weights.path, options.pair) as prompter:
         counts = _count_tokens(prompter, card.decoding.stop, options)
-        shortlist = choose_tokens(table, counts, special_tokens(file), options.keep)
+        keep = len(table.texts) // 2 if options.keep is None else options.keep
+        shortlist = choose_tokens(table, counts, special_tokens(file), keep)
         kept = shortlist.tokens
         if len(kept) == len(table.texts):
             raise UsageError(

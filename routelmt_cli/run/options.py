@@ -8,7 +8,6 @@ from typing import Literal
 
 DEFAULT_SMALL = "smollm2-135m"
 DEFAULT_LARGE = "gemma3-270m"
-DEFAULT_KEEP = 16_384
 
 WeightRule = Literal["length", "segment"]
 

@@ -60,7 +60,7 @@ def test_bpe_columns_and_json(shell, folder, no_children):
     write_model(folder, bpe_model(tied=False))
     options = ("-o", "new.gguf", "--keep", "1", "--json")
     shortest = json.loads(shell.run(*COMMAND, *options, "--column", "reference").text)
-    assert (shortest["texts"], shortest["tokens_before"]) == (2, 415)
+    assert (shortest["texts"], shortest["tokens_before"]) == (2, 847)
     refused = shell.run(*COMMAND, *options)
     assert refused.code == 2 and refused.error_lines == [
         "error: new.gguf exists already",
@@ -70,6 +70,8 @@ def test_bpe_columns_and_json(shell, folder, no_children):
     assert usual["texts"] == 4 and usual["tokens_needed"] > shortest["tokens_needed"]
     assert usual["bytes"] == (folder / "new.gguf").stat().st_size
     assert json.loads(shell.run(*COMMAND, *options, "--overwrite").text) == usual
+    half = json.loads(shell.run(*COMMAND, "-o", "half.gguf", "--json").text)
+    assert half["tokens"] == 448 > usual["tokens"]  # half of 847, by 64
 
 
 def test_nothing_is_written_where_texts_would_be_cut_otherwise(
