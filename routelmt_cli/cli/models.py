@@ -1,8 +1,9 @@
-"""``routelmt models list|show|check|bench``."""
+"""``routelmt models list|show|check|bench|prune``."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -93,3 +94,63 @@ def bench(
         watch=lambda trial: None if quiet else show_trial(trial),
     )
     show_bench(result, as_json=as_json)
+
+
+@models.command("prune")
+def prune(
+    name: Name,
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IN", help="Texts of either language, the corpus to be translated among them."
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE.gguf", help="The new model; its card is put beside it."
+        ),
+    ],
+    source_language: arguments.From = None,
+    target_language: arguments.To = None,
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Tokens to keep; more where the texts and the prompt need more.",
+            show_default="half of them",
+        ),
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column",
+            metavar="NAME",
+            help="Column with texts; may be given again.",
+            show_default="source, and reference, translation, draft, retranslation where they are",
+        ),
+    ] = None,
+    format_name: arguments.Format = None,
+    no_header: arguments.NoHeader = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the files that are there.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Drop the tokens from a model that a language pair does not need, so that it decodes faster.
+
+    Kept are all tokens of the texts and of the prompt, bytes and special tokens, and up to
+    --keep the most common ones in the texts' scripts. Name the corpus to be translated among the
+    texts. The new model is another model: a router must be calibrated for it.
+    """
+    from routelmt_cli.cli.models_prune import show_pruned
+    from routelmt_cli.run.language_pairs import given_pair
+    from routelmt_cli.run.model_pruning import PruneOptions, prune_model
+    from routelmt_cli.translators.catalogue import find_card
+
+    pair = given_pair(source_language, target_language)
+    named = columns or []
+    corpora = arguments.corpora_options(inputs, format_name, next(iter(named), None), no_header)
+    options = PruneOptions(corpora, named, pair, output, keep, overwrite)
+    show_pruned(prune_model(find_card(name), options), as_json=as_json)

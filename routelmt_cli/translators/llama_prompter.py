@@ -106,6 +106,11 @@ class LlamaPrompter:
         """Return the tokens of a source; special tokens in it stay the characters they are."""
         return self.model.tokenize(self._lead + piece, parse_special=False)
 
+    def spellings(self, text: str) -> Iterator[str]:
+        """Yield what is tokenized where a text is a source, a draft, or an answer: part by part."""
+        for piece in self.pieces(text).texts:
+            yield from dict.fromkeys((self._lead + piece, self._draft_lead + piece, piece))
+
     def source_tokens(self, piece: str) -> int:
         """Count the tokens of a source; of one that cannot fit the context, so many at least.
 

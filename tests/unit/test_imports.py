@@ -23,7 +23,7 @@ LAYERS = (
     {"cli"},
     {"__main__"},
 )
-HEAVY = {"llama_cpp", "lightgbm", "sacrebleu", "sentencepiece", "ray", "matplotlib"}
+HEAVY = {"llama_cpp", "lightgbm", "sacrebleu", "sentencepiece", "ray", "matplotlib", "gguf"}
 
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
