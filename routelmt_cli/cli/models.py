@@ -154,3 +154,44 @@ def prune(
     corpora = arguments.corpora_options(inputs, format_name, next(iter(named), None), no_header)
     options = PruneOptions(corpora, named, pair, output, keep, overwrite)
     show_pruned(prune_model(find_card(name), options), as_json=as_json)
+
+
+@models.command("quantize")
+def quantize(
+    name: Name,
+    type_name: Annotated[
+        str,
+        typer.Option("--to", metavar="TYPE", help="llama.cpp's name of the type, such as Q8_0."),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE.gguf", help="The new model; its card is put beside it."
+        ),
+    ],
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the files that are there.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    verbose: arguments.Verbose = 0,
+) -> None:
+    """Write a model's weights in another type: smaller, or read faster on this machine.
+
+    Q2_K, Q3_K_S|M|L, Q4_0, Q4_K_S|M, Q5_0, Q5_K_S|M, Q6_K, Q8_0 or F16. What an already quantised
+    model has lost does not come back. The new model is another model: a router must be calibrated
+    for it.
+    """
+    import json
+
+    from routelmt_cli.run.model_quantizing import quantize_model
+    from routelmt_cli.translators.catalogue import find_card
+    from routelmt_cli.translators.llama_log import show_llama_log
+
+    show_llama_log(shown=verbose > 1)
+    made = quantize_model(find_card(name), type_name, output, overwrite=overwrite)
+    if as_json:
+        typer.echo(json.dumps(made.as_json()))
+        return
+    typer.echo(printable(f"{made.name}: {made.card}"))
+    typer.echo(f"{made.bytes / 1e6:.0f} MB instead of {made.bytes_before / 1e6:.0f}")
+    typer.echo(f"sha256 {made.sha256}")

@@ -7,10 +7,8 @@ vocabularies and the tokens are the same, and llama.cpp has evaluated the new mo
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,11 +18,11 @@ import numpy.typing as npt
 
 from routelmt_cli.corpus.format import Format
 from routelmt_cli.corpus.segments import Corpus
-from routelmt_cli.errors import MidRunError, UsageError
+from routelmt_cli.errors import UsageError
 from routelmt_cli.run.corpus_input import open_input
 from routelmt_cli.run.language_pairs import LanguagePair
+from routelmt_cli.run.new_model import card_beside, whole
 from routelmt_cli.run.options import CorpusOptions
-from routelmt_cli.run.whole_file import temporary_of
 from routelmt_cli.translators.card import ModelCard, WeightsCard, load_card
 from routelmt_cli.translators.card_text import card_text
 from routelmt_cli.translators.checksum import file_sha256
@@ -125,7 +123,7 @@ def prune_model(card: ModelCard, options: PruneOptions) -> PrunedModel:
         raise UsageError("-: the texts are read twice", hint="put them into a file")
     require_gguf()
     weights = find_weights(card)
-    card_path = _check_output(options, weights.path)
+    card_path = card_beside(options.output, weights.path, overwrite=options.overwrite)
     refuse_broken_vocabulary(weights.path, weights.sha256)
     file = read_gguf(weights.path)
     table = read_token_table(file, str(weights.path))
@@ -140,7 +138,7 @@ def prune_model(card: ModelCard, options: PruneOptions) -> PrunedModel:
                 f"{weights.path}: all of its {len(kept)} tokens would be kept",
                 hint="lower --keep, or prune for fewer texts",
             )
-        with _whole(card_path) as temporary_card, _whole(options.output) as temporary:
+        with whole(card_path) as temporary_card, whole(options.output) as temporary:
             write_gguf(temporary, prune_file(file, kept))
             made = Weights(temporary, file_sha256(temporary))
             refuse_broken_vocabulary(made.path, made.sha256)
@@ -166,41 +164,6 @@ def prune_model(card: ModelCard, options: PruneOptions) -> PrunedModel:
 
 def _prompter(card: ModelCard, weights: Path, pair: LanguagePair) -> LlamaPrompter:
     return LlamaPrompter.vocabulary_only(card, weights, pair.source, pair.target)
-
-
-def _check_output(options: PruneOptions, weights: Path) -> Path:
-    """Return the card's path; refuse what must not be written."""
-    output = options.output
-    if output.suffix != ".gguf":
-        raise UsageError(f"{output}: the output's name must end in .gguf")
-    card_path = output.with_suffix(".toml")
-    for path in (output, card_path):
-        if path.exists() and not options.overwrite:
-            raise UsageError(f"{path} exists already", hint="name another, or add --overwrite")
-    if output.exists() and output.samefile(weights):
-        raise UsageError(f"{output} is the model that is to be pruned", hint="name another output")
-    if not output.parent.is_dir():
-        raise UsageError(f"{output}: there is no folder {output.parent}")
-    return card_path
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """Give a place to write a file to, which gets its name if all goes well."""
-    temporary = temporary_of(path, hidden=True)
-    try:
-        temporary.unlink(missing_ok=True)  # left by a kill, or a link that someone laid there
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise MidRunError(
-            f"{path}: cannot be written: {error.strerror or error}",
-            hint="make room or make it writable, then run the same command again",
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _texts(options: PruneOptions) -> Iterator[str]:

@@ -34,6 +34,7 @@ CORPUS = [GAINING, "", GUARDED, GAINING]
         ("help_runs_list", ["runs", "list", "--help"]),
         ("help_runs_clean", ["runs", "clean", "--help"]),
         ("help_models_bench", ["models", "bench", "--help"]),
+        ("help_models_quantize", ["models", "quantize", "--help"]),
         ("help_models_prune", ["models", "prune", "--help"]),
     ],
 )

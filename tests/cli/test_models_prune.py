@@ -96,7 +96,7 @@ def test_nothing_is_written_where_texts_would_be_cut_otherwise(
         (("-o", "new.bin"), "new.bin: the output's name must end in .gguf"),
         (("-o", "none/new.gguf"), "none/new.gguf: there is no folder none"),
         (("-o", "model.gguf"), "model.gguf exists already"),
-        (("-o", "model.gguf", "--overwrite"), "model.gguf is the model that is to be pruned"),
+        (("-o", "model.gguf", "--overwrite"), "model.gguf is the model that it is made from"),
         (("-o", "new.gguf", "--column", "x"), "in.tsv has no column 'x'; it has 'source', "),
         (("-o", "new.gguf", "--keep", "419"), "model.gguf: all of its 419 tokens would be kept"),
     ],
