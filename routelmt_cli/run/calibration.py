@@ -169,6 +169,7 @@ def _refuse_output(path: Path, *, overwrite: bool) -> None:
 class _Corpus:
     """What a calibration works on; ``usable`` are the items that can be scored."""
 
+    name: str
     segments: Segments
     metric: Metric
     references: list[str] | None
@@ -211,7 +212,7 @@ def _read(
     # With hidden states, so that the probe is among the families that may be mixed.
     small = open_tier(SMALL, pair.small, segments, with_states=True)
     large = open_tier(LARGE, pair.large, segments)
-    return _Corpus(segments, metric, references, documents, usable, small, large)
+    return _Corpus(source.name, segments, metric, references, documents, usable, small, large)
 
 
 def _calibrate(
@@ -268,6 +269,7 @@ def _train(options: CalibrateOptions, pair: Pair, corpus: _Corpus, journal: Jour
         metric=corpus.metric,
     )
     data = Labelled(
+        name=corpus.name,
         table=table,
         retranslations=retranslations,
         labels=labels,

@@ -42,6 +42,8 @@ class Labelled:
 
     Attributes
     ----------
+    name
+        What messages call the corpus.
     pairs
         The language pair of each segment.
     documents
@@ -52,6 +54,7 @@ class Labelled:
         What the bundle's figures are to say beside the report.
     """
 
+    name: str
     table: DraftTable
     retranslations: Retranslations
     labels: GainLabels
@@ -103,18 +106,22 @@ def train(options: CalibrateOptions, data: Labelled) -> Calibration:
         large=data.large,
         provenance=options.provenance or f"{len(data.table)} segments of the user's corpus",
     )
-    made = calibrate(
-        data.table,
-        data.retranslations,
-        data.labels,
-        context,
-        pairs=data.pairs,
-        documents=data.documents,
-        prior=_prior(options.prior),
-        options=CalibrationOptions(
-            seed=options.seed, folds=options.folds, severe=options.guard_threshold
-        ),
-    )
+    prior = _prior(options.prior)
+    try:
+        made = calibrate(
+            data.table,
+            data.retranslations,
+            data.labels,
+            context,
+            pairs=data.pairs,
+            documents=data.documents,
+            prior=prior,
+            options=CalibrationOptions(
+                seed=options.seed, folds=options.folds, severe=options.guard_threshold
+            ),
+        )
+    except UsageError as error:
+        raise UsageError(f"{data.name}: {error.message}", hint=error.hint) from error
     return _with_figures(made, data)
 
 

@@ -201,6 +201,7 @@ def _labelled(
     scored: ScoredDrafts | None,
 ) -> Labelled:
     return Labelled(
+        name=corpus.name,
         table=corpus.table() if scored is None else scored.table,
         retranslations=Retranslations(
             texts=corpus.retranslations,

@@ -91,7 +91,7 @@ def test_the_same_hypotheses_in_both_columns(shell, given_fails):
     rows = [{**row, "small": row["large"]} for row in given_rows()]
     write_rows(shell.folder / "given.tsv", rows)
     error, hint = given_fails("given.tsv", "--prior", "none")
-    assert "the gain is the same for every segment" in error
+    assert ": the gain is the same for every segment" in error
     assert "same column" in hint
 
 
