@@ -37,7 +37,7 @@ To = Annotated[
     str | None, typer.Option("--to", metavar="CODE", help="Target language, such as en.")
 ]
 Small = Annotated[
-    str, typer.Option(metavar="CARD", help="Model that drafts: a shipped card's name or a path.")
+    str, typer.Option(metavar="CARD", help="Model that drafts: a card's name or its path.")
 ]
 Large = Annotated[str, typer.Option(metavar="CARD", help="Model that retranslates.")]
 RouterBundle = Annotated[
