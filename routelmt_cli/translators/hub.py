@@ -139,13 +139,7 @@ def _fetch(
     remote: _Remote, partial: Path, *, show_progress: bool, note: Callable[[str], None]
 ) -> None:
     """Fetch what is missing of a file."""
-    from huggingface_hub.file_download import http_get
-    from huggingface_hub.utils import (
-        build_hf_headers,
-        disable_progress_bars,
-        enable_progress_bars,
-        logging,
-    )
+    from huggingface_hub.utils import disable_progress_bars, enable_progress_bars, logging
 
     logging.set_verbosity_error()  # it would quote signed addresses
     (enable_progress_bars if show_progress else disable_progress_bars)()
@@ -160,16 +154,28 @@ def _fetch(
             )
         if have:
             note(f"continuing at {_megabytes(have)} of {_megabytes(remote.size)}")
-        http_get(
-            remote.url,
-            file,
-            resume_size=have,
-            # What is counted from a place must not be compressed on the way.
-            headers={**build_hf_headers(library_name="routelmt"), "Accept-Encoding": "identity"},
-            expected_size=remote.size,
-        )
+        _fetch_rest(remote, file)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _fetch_rest(remote: _Remote, file: BinaryIO) -> None:
+    """Append what is missing to a file, again and again while something arrives."""
+    from huggingface_hub import errors
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils import build_hf_headers
+
+    # What is counted from a place must not be compressed on the way.
+    headers = {**build_hf_headers(library_name="routelmt"), "Accept-Encoding": "identity"}
+    while True:
+        have = file.seek(0, os.SEEK_END)
+        try:
+            http_get(remote.url, file, resume_size=have, headers=headers, expected_size=remote.size)
+            return
+        except (errors.HTTPError, OSError) as error:
+            # Its own tries end too soon where a body is cut off: in older versions at once.
+            if _is_of_the_disk(error) or file.seek(0, os.SEEK_END) == have:
+                raise
 
 
 def _opened(partial: Path) -> BinaryIO:
@@ -229,21 +235,27 @@ def _hub_errors(card: ModelCard, entry: WeightsCard) -> Iterator[None]:
         raise UsageError(f"{place}: there is no such file", hint=fix) from error
     except errors.OfflineModeIsEnabled as error:
         raise UsageError(f"{place}: HF_HUB_OFFLINE forbids to fetch it", hint="unset it") from error
-    except errors.HfHubHTTPError as error:
-        status = getattr(error.response, "status_code", None)
+    except (errors.HTTPError, OSError) as error:
+        # Newer versions raise httpx's errors, which are no OSErrors, older ones those of requests.
+        if _is_of_the_disk(error):
+            raise
+        status = getattr(getattr(error, "response", None), "status_code", None)
         if status in (401, 403):
             raise UsageError(
                 f"{place}: the hub refuses it (HTTP {status})",
                 hint="set HF_TOKEN to a token that may read it",
             ) from error
-        raise MidRunError(f"{place}: the hub answers HTTP {status}", hint=_AGAIN) from error
-    except (errors.HTTPError, OSError) as error:
-        # Newer versions raise httpx's errors, which are no OSErrors, older ones those of requests.
-        if isinstance(error, OSError) and error.errno and not isinstance(error, ConnectionError):
-            raise  # the disk's
+        if status is not None:
+            raise MidRunError(f"{place}: the hub answers HTTP {status}", hint=_AGAIN) from error
         raise MidRunError(
             f"{place}: the connection to {_endpoint()} failed: {_first_line(error)}", hint=_AGAIN
         ) from error
+
+
+def _is_of_the_disk(error: Exception) -> bool:
+    return (
+        isinstance(error, OSError) and bool(error.errno) and not isinstance(error, ConnectionError)
+    )
 
 
 def _endpoint() -> str:
