@@ -12,7 +12,6 @@ from routelmt_cli.cli import arguments
 from routelmt_cli.cli.printable import printable
 
 models = typer.Typer(help="Model cards and their weights.")
-Name = Annotated[str, typer.Argument(metavar="CARD", help="A card's name, or its path.")]
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -30,7 +29,7 @@ def list_models(as_json: AsJson = False) -> None:
 
 
 @models.command("show")
-def show(name: Name, as_json: AsJson = False) -> None:
+def show(name: arguments.Card, as_json: AsJson = False) -> None:
     """Print a model card as it is written."""
     from routelmt_cli.cli import models_view
     from routelmt_cli.translators.catalogue import find_card
@@ -39,7 +38,7 @@ def show(name: Name, as_json: AsJson = False) -> None:
 
 
 @models.command("check")
-def check(name: Name, as_json: AsJson = False) -> None:
+def check(name: arguments.Card, as_json: AsJson = False) -> None:
     """Find a card's weights, read them whole, and compare their SHA-256."""
     from routelmt_cli.cli import models_view
     from routelmt_cli.translators.catalogue import find_card
@@ -51,7 +50,7 @@ def check(name: Name, as_json: AsJson = False) -> None:
 
 
 @models.command("pull")
-def pull(name: Name, as_json: AsJson = False, quiet: arguments.Quiet = False) -> None:
+def pull(name: arguments.Card, as_json: AsJson = False, quiet: arguments.Quiet = False) -> None:
     """Fetch a card's weights from the Hugging Face Hub, or the rest of them.
 
     HF_TOKEN opens what is gated or private, HF_ENDPOINT names another hub.
@@ -101,7 +100,7 @@ def add(
 
 @models.command("bench")
 def bench(
-    name: Name,
+    name: arguments.Card,
     usd_per_hour: Annotated[
         str | None,
         typer.Option(metavar="USD", help="What the machine costs, to derive token prices from."),
@@ -136,7 +135,7 @@ def bench(
 
 @models.command("prune")
 def prune(
-    name: Name,
+    name: arguments.Card,
     inputs: Annotated[
         list[str],
         typer.Argument(
@@ -196,7 +195,7 @@ def prune(
 
 @models.command("quantize")
 def quantize(
-    name: Name,
+    name: arguments.Card,
     type_name: Annotated[
         str,
         typer.Option("--to", metavar="TYPE", help="llama.cpp's name of the type, such as Q8_0."),

@@ -34,6 +34,12 @@ def list_user_cards(refused: Callable[[UsageError], None]) -> list[ModelCard]:
     return [card for card in loaded if card is not None]
 
 
+def card_names() -> list[str]:
+    """Return the names by which cards are found, sorted."""
+    folders = (models_folder(), user_models_folder())
+    return sorted({file.stem for folder in folders for file in _cards_in(folder)})
+
+
 def shipped_card(name: str) -> Path | None:
     """Return the path of a shipped card, None where there is none of this name."""
     return _named(models_folder(), name)
@@ -57,11 +63,9 @@ def find_card(name: str) -> ModelCard:
     for folder in (user_models_folder(), models_folder()):
         if found := _named(folder, name):
             return load_card(found)
-    folders = (models_folder(), user_models_folder())
-    names = sorted({file.stem for folder in folders for file in _cards_in(folder)})
     raise UsageError(
         f"no model card is called '{name}'",
-        hint=f"there are {', '.join(names)}; or give the path of a .toml card",
+        hint=f"there are {', '.join(card_names())}; or give the path of a .toml card",
     )
 
 

@@ -25,6 +25,7 @@ CORPUS = [GAINING, "", GUARDED, GAINING]
         ("help_translate", ["translate", "--help"]),
         ("help_plan", ["plan", "--help"]),
         ("help_calibrate", ["calibrate", "--help"]),
+        ("help_config", ["config", "--help"]),
         ("help_models", ["models", "--help"]),
         ("help_models_list", ["models", "list", "--help"]),
         ("help_models_show", ["models", "show", "--help"]),
