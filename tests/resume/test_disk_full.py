@@ -39,7 +39,7 @@ def test_full_at_every_so_many_writes(faults, make_run, few):
     assert total > 100
     places = [(place, at) for place, count in bench.writes.items() for at in range(count)]
     run = None
-    for number, (place, at) in enumerate(places[::7]):
+    for number, (place, at) in enumerate(places[::13]):
         # Some faults meet a new run, others the run that the last one left.
         if number % 2 == 0:
             run = make_run(f"full-{number}", corpus=few)
@@ -47,7 +47,7 @@ def test_full_at_every_so_many_writes(faults, make_run, few):
         if number % 2:
             run.finish()
             run.check_end(bench.expected, FEW)
-    assert bench.causes["disk full"] > total // 14
+    assert bench.causes["disk full"] > total // 26
     assert set(PLACES) == set(bench.writes)
 
 

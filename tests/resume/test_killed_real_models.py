@@ -40,12 +40,6 @@ Mi hermana estudia derecho en Salamanca.
 El acuerdo se firmó ayer en Ginebra.
 Añada sal y pimienta al gusto.
 El puente fue construido en 1902.
-Gracias por su paciencia.
-El río creció tras las lluvias de abril.
-Nadie respondió a la pregunta del profesor.
-La biblioteca cierra los domingos.
-El equipo perdió por dos goles a uno.
-Guarde el archivo antes de cerrar el programa.
 Vivimos cerca de la estación de tren.
 El contrato vence el 31 de diciembre.
 Tengo hambre.
