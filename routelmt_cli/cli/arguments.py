@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from routelmt_cli.corpus.invalid import OnInvalid
 from routelmt_cli.errors import UsageError
 from routelmt_cli.run.options import CorpusOptions, PairOptions
 
@@ -21,13 +22,14 @@ class Weight(str, Enum):
 
 
 Input = Annotated[
-    str, typer.Argument(metavar="IN", help="TSV, parquet, JSONL or plain text; - is stdin.")
+    str, typer.Argument(metavar="IN", help="TSV, CSV, JSONL, parquet or plain text; - is stdin.")
 ]
 Inputs = Annotated[
     list[str],
     typer.Argument(
         metavar="IN",
-        help="TSV, parquet, JSONL or plain text; - is stdin. Several only with --draft-column.",
+        help="TSV, CSV, JSONL, parquet or plain text; - is stdin. Several only with "
+        "--draft-column.",
     ),
 ]
 From = Annotated[
@@ -66,7 +68,7 @@ Format = Annotated[
     typer.Option(
         "--format",
         metavar="FORMAT",
-        help="tsv, parquet, jsonl or text, where the ending is silent.",
+        help="tsv, csv, jsonl, parquet or text, where the ending is silent.",
     ),
 ]
 SourceColumn = Annotated[
@@ -107,7 +109,11 @@ MetricSpec = Annotated[
         show_default="chrf",
     ),
 ]
-NoHeader = Annotated[bool, typer.Option("--no-header", help="The TSV has no header line.")]
+NoHeader = Annotated[bool, typer.Option("--no-header", help="The TSV or CSV has no header line.")]
+Invalid = Annotated[
+    OnInvalid,
+    typer.Option("--on-invalid", help="What to do with rows that are not valid UTF-8."),
+]
 Deterministic = Annotated[
     bool,
     typer.Option(
@@ -179,14 +185,23 @@ def input_path(name: str) -> Path | None:
 
 
 def corpus_options(
-    name: str, format_name: str | None, source_column: str | None, *, no_header: bool
+    name: str,
+    format_name: str | None,
+    source_column: str | None,
+    *,
+    no_header: bool,
+    on_invalid: OnInvalid = OnInvalid.ERROR,
 ) -> CorpusOptions:
     """Gather what says how a corpus is read."""
-    return CorpusOptions(input_path(name), format_name, source_column, not no_header)
+    return CorpusOptions(input_path(name), format_name, source_column, not no_header, on_invalid)
 
 
 def corpora_options(
-    names: Sequence[str], format_name: str | None, source_column: str | None, no_header: bool
+    names: Sequence[str],
+    format_name: str | None,
+    source_column: str | None,
+    no_header: bool,
+    on_invalid: OnInvalid = OnInvalid.ERROR,
 ) -> list[CorpusOptions]:
     """Gather what says how several corpora are read, all in the same way.
 
@@ -198,7 +213,10 @@ def corpora_options(
     for number, name in enumerate(names):
         if name in names[:number]:
             raise UsageError(f"{name} is named twice", hint="name every corpus once")
-    return [corpus_options(name, format_name, source_column, no_header=no_header) for name in names]
+    return [
+        corpus_options(name, format_name, source_column, no_header=no_header, on_invalid=on_invalid)
+        for name in names
+    ]
 
 
 def one_for_each(values: Sequence[str] | None, option: str, corpora: int) -> list[str | None]:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from routelmt_cli.cli import arguments
+from routelmt_cli.corpus.invalid import OnInvalid
 from routelmt_cli.errors import ExitCode
 from routelmt_cli.run.options import DEFAULT_LARGE, DEFAULT_SMALL
 
@@ -51,6 +52,7 @@ def plan(
     format_name: arguments.Format = None,
     source_column: arguments.SourceColumn = None,
     no_header: arguments.NoHeader = False,
+    on_invalid: arguments.Invalid = OnInvalid.ERROR,
     weight: arguments.WeightOption = arguments.Weight.length,
     guard: arguments.Guard = None,
     deterministic: arguments.Deterministic = False,
@@ -72,7 +74,7 @@ def plan(
     options = PlanOptions(
         run=TranslateOptions(
             corpus=arguments.corpus_options(
-                source, format_name, source_column, no_header=no_header
+                source, format_name, source_column, no_header=no_header, on_invalid=on_invalid
             ),
             pair=arguments.pair_options(
                 from_language, to_language, small, large, deterministic=deterministic

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from routelmt_cli.cli import arguments
+from routelmt_cli.corpus.invalid import OnInvalid
 from routelmt_cli.errors import ExitCode
 from routelmt_cli.run.options import DEFAULT_LARGE, DEFAULT_SMALL
 
@@ -34,6 +35,7 @@ def translate(
     format_name: arguments.Format = None,
     source_column: arguments.SourceColumn = None,
     no_header: arguments.NoHeader = False,
+    on_invalid: arguments.Invalid = OnInvalid.ERROR,
     weight: arguments.WeightOption = arguments.Weight.length,
     guard: arguments.Guard = None,
     explain: Annotated[
@@ -60,7 +62,9 @@ def translate(
 
     limit, auto = arguments.parse_budget(budget)
     options = TranslateOptions(
-        corpus=arguments.corpus_options(source, format_name, source_column, no_header=no_header),
+        corpus=arguments.corpus_options(
+            source, format_name, source_column, no_header=no_header, on_invalid=on_invalid
+        ),
         pair=arguments.pair_options(
             from_language, to_language, small, large, deterministic=deterministic
         ),

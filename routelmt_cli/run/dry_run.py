@@ -152,6 +152,8 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
         path = output.output_path(options, pair.target_language)
         begun_with = translate_identity(source, pair, router, options)
         segments = scan(source.corpus, Path(scratch) / "sources.arrow")
+        for remark in source.corpus.remarks():
+            progress.note(remark)
         small = open_tier(SMALL, pair.small, segments)
         large = open_tier(LARGE, pair.large, segments)
         folder = run_folder.in_cache(begun_with) if path is None else run_folder.beside(path)

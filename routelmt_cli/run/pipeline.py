@@ -110,6 +110,8 @@ def open_run(
             with clock.stage("read"):
                 segments = scan(source.corpus, folder.sources)
                 source.refuse_change()
+            for remark in source.corpus.remarks():
+                progress.note(remark)
             budget = options.budget_nanousd
             if keeps_budget:
                 budget = 0 if options.restart else _budget_before(folder)
