@@ -14,6 +14,13 @@ from routelmt_cli.errors import UsageError
 from routelmt_cli.run.options import CorpusOptions, PairOptions
 
 
+def card_names() -> list[str]:
+    """Return what a shell may complete where a card is wanted."""
+    from routelmt_cli.translators.catalogue import card_names as names
+
+    return names()
+
+
 class Weight(str, Enum):
     """What a segment counts in the knapsack."""
 
@@ -39,9 +46,20 @@ To = Annotated[
     str | None, typer.Option("--to", metavar="CODE", help="Target language, such as en.")
 ]
 Small = Annotated[
-    str, typer.Option(metavar="CARD", help="Model that drafts: a shipped card's name or a path.")
+    str,
+    typer.Option(
+        metavar="CARD",
+        help="Model that drafts: a card's name or its path.",
+        autocompletion=card_names,
+    ),
 ]
-Large = Annotated[str, typer.Option(metavar="CARD", help="Model that retranslates.")]
+Large = Annotated[
+    str, typer.Option(metavar="CARD", help="Model that retranslates.", autocompletion=card_names)
+]
+Card = Annotated[
+    str,
+    typer.Argument(metavar="CARD", help="A card's name, or its path.", autocompletion=card_names),
+]
 RouterBundle = Annotated[
     Path | None,
     typer.Option(

@@ -38,7 +38,7 @@ def calibrate(
         str | None,
         typer.Option(
             metavar="CARD",
-            help="Model that drafts: a shipped card's name or a path; a mere name with columns.",
+            help="Model that drafts: a card's name or its path; a mere name with columns.",
             show_default=DEFAULT_SMALL,
         ),
     ] = None,

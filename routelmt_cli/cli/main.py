@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -10,12 +11,14 @@ import typer
 import routelmt_cli
 from routelmt_cli.cli import interruption
 from routelmt_cli.cli.calibrate import calibrate
+from routelmt_cli.cli.config import config
 from routelmt_cli.cli.evaluate import evaluate
 from routelmt_cli.cli.models import models
 from routelmt_cli.cli.plan import plan
 from routelmt_cli.cli.printable import printable
 from routelmt_cli.cli.report import report
 from routelmt_cli.cli.runs import runs
+from routelmt_cli.cli.settings import COMMANDS, Settings, default_map, origin_of, read_settings
 from routelmt_cli.cli.translate import translate
 from routelmt_cli.errors import ExitCode, RoutelmtError
 from routelmt_cli.run.streams import discard, fill_closed, flush_stdout
@@ -23,7 +26,6 @@ from routelmt_cli.translators.openmp import share_the_processor
 
 app = typer.Typer(
     name="routelmt",
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -33,6 +35,7 @@ app.command()(plan)
 app.command()(calibrate)
 app.command()(evaluate)
 app.command()(report)
+app.command()(config)
 app.add_typer(models, name="models")
 app.add_typer(runs, name="runs")
 
@@ -82,6 +85,7 @@ def _end(code: ExitCode, message: str, hint: str | None = None) -> NoReturn:
 
 
 _INTERRUPTIONS = (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
+_COMPLETION = "_ROUTELMT_COMPLETE"
 _AGAIN = "run the same command again to continue, nothing is paid twice"
 
 
@@ -93,14 +97,35 @@ def _wrong_command_line(error: Any) -> tuple[str, str]:
     return message[:1].lower() + message[1:], f"see '{command} --help'"
 
 
-def _invoke() -> int:
+# What is asked of the command itself must work whatever the settings are.
+_NEED_NO_SETTINGS = frozenset(["-h", "--help"])
+
+
+def _invoke(command: Any, settings: Settings) -> int:
     """Run the command; typer's own main is left out, which turns errors into exit codes of its."""
-    command = typer.main.get_command(app)
     try:
-        with command.make_context("routelmt", sys.argv[1:]) as context:
+        with command.make_context(
+            "routelmt", sys.argv[1:], default_map=default_map(settings)
+        ) as context:
             return int(command.invoke(context) or ExitCode.DONE)
     except typer.Exit as done:
         return int(done.exit_code)
+
+
+def _settings_for(command: Any) -> Settings:
+    """Read the settings where the command line names a command that has some."""
+    if _name() not in COMMANDS or _NEED_NO_SETTINGS & set(sys.argv[1:]):
+        return {}
+    return read_settings(command)
+
+
+def _name() -> str:
+    return next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+
+
+def _origin(settings: Settings, message: str) -> str | None:
+    """Say where an option that an error names was set, if it was not typed."""
+    return origin_of(settings.get(_name(), {}), message, sys.argv[1:])
 
 
 def run() -> NoReturn:
@@ -108,15 +133,22 @@ def run() -> NoReturn:
     fill_closed()
     share_the_processor()
     interruption.listen()
+    command = typer.main.get_command(app)
+    if _COMPLETION in os.environ:
+        command.main(prog_name="routelmt")  # answers the shell that asks, and exits
+    settings: Settings = {}
     try:
-        code = _invoke()
+        settings = _settings_for(command)
+        code = _invoke(command, settings)
         flush_stdout()  # here, where a closed pipe is still an error like others
         interruption.ignore()
     except _COMMAND_LINE_ERRORS as error:
-        _end(ExitCode.USAGE, *_wrong_command_line(error))
+        message, hint = _wrong_command_line(error)
+        _end(ExitCode.USAGE, message, _origin(settings, message) or hint)
     except RoutelmtError as error:
-        hint = error.hint or (_AGAIN if error.exit_code is ExitCode.MID_RUN else None)
-        _end(error.exit_code, " ".join(error.message.split("\n")), hint)
+        again = _AGAIN if error.exit_code is ExitCode.MID_RUN else None
+        hints = [error.hint or again, _origin(settings, error.message)]
+        _end(error.exit_code, " ".join(error.message.split("\n")), "; ".join(filter(None, hints)))
     except BrokenPipeError:
         discard(sys.stdout)  # the reader of a list or a help text has seen enough
         code = ExitCode.DONE

@@ -1,4 +1,4 @@
-"""``routelmt models list|show|check|bench|prune``."""
+"""``routelmt models``: list, show, check, pull, add, bench, prune, quantize."""
 
 from __future__ import annotations
 
@@ -12,58 +12,95 @@ from routelmt_cli.cli import arguments
 from routelmt_cli.cli.printable import printable
 
 models = typer.Typer(help="Model cards and their weights.")
-Name = Annotated[str, typer.Argument(metavar="CARD", help="A shipped card's name, or a path.")]
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @models.command("list")
-def list_models() -> None:
-    """List the shipped model cards, routers and the prior."""
-    from routelmt_cli.gain.catalogue import router_name, shipped_prior, shipped_routers
-    from routelmt_cli.translators.catalogue import list_cards
+def list_models(as_json: AsJson = False) -> None:
+    """List model cards, whether their weights are here, routers and the prior."""
+    from routelmt_cli.cli import models_view
+    from routelmt_cli.gain.catalogue import shipped_prior, shipped_routers
+    from routelmt_cli.translators.catalogue import list_cards, list_user_cards
 
-    for card in list_cards():
-        typer.echo("\t".join(map(printable, (card.name, card.description, card.license))))
-    for router in shipped_routers():
-        data = router.metadata
-        typer.echo(
-            f"router {router_name(data)}\t"
-            f"{data.small.name} + {data.large.name}\t{data.segments} segments: {data.provenance}"
-        )
-    if prior := shipped_prior():
-        data = prior.metadata
-        typer.echo(f"prior\tany models\t{data.segments} segments: {data.provenance}")
+    cards = [*list_cards(), *list_user_cards(models_view.note_refused)]
+    models_view.show_list(cards, shipped_routers(), shipped_prior(), as_json=as_json)
 
 
 @models.command("show")
-def show(name: Name) -> None:
+def show(name: arguments.Card, as_json: AsJson = False) -> None:
     """Print a model card as it is written."""
+    from routelmt_cli.cli import models_view
     from routelmt_cli.translators.catalogue import find_card
 
-    text = find_card(name).card_path.read_bytes().decode("utf-8")
-    if sys.stdout.isatty():
-        text = "\n".join(printable(line.rstrip("\r").expandtabs()) for line in text.split("\n"))
-    typer.echo(text, nl=False)
+    models_view.show_card(find_card(name), as_json=as_json)
 
 
 @models.command("check")
-def check(name: Name) -> None:
+def check(name: arguments.Card, as_json: AsJson = False) -> None:
     """Find a card's weights, read them whole, and compare their SHA-256."""
+    from routelmt_cli.cli import models_view
     from routelmt_cli.translators.catalogue import find_card
     from routelmt_cli.translators.weights import find_weights
 
     card = find_card(name)
-    if card.backend == "stand-in":
-        typer.echo(f"{card.name}: a stand-in, it has no weights")
-        return
-    weights = find_weights(card, verify_again=True)
-    verdict = "as its card says" if card.weights and card.weights.sha256 else "its card names none"
-    typer.echo(printable(f"{card.name}: {weights.path}"))
-    typer.echo(f"sha256 {weights.sha256} ({verdict})")
+    weights = None if card.backend == "stand-in" else find_weights(card, verify_again=True)
+    models_view.show_weights(card, weights, as_json=as_json)
+
+
+@models.command("pull")
+def pull(name: arguments.Card, as_json: AsJson = False, quiet: arguments.Quiet = False) -> None:
+    """Fetch a card's weights from the Hugging Face Hub, or the rest of them.
+
+    HF_TOKEN opens what is gated or private, HF_ENDPOINT names another hub.
+    """
+    from routelmt_cli.cli import models_view
+    from routelmt_cli.translators.catalogue import find_card
+    from routelmt_cli.translators.hub import pull_weights
+
+    card = find_card(name)
+    weights, fetched = pull_weights(
+        card,
+        show_progress=not quiet and sys.stderr.isatty(),
+        note=lambda text: None if quiet else typer.echo(printable(text), err=True),
+    )
+    models_view.show_weights(card, weights, as_json=as_json, fetched=fetched)
+
+
+@models.command("add")
+def add(
+    file: Annotated[Path, typer.Argument(metavar="FILE.gguf", help="Weights that are here.")],
+    name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What to call it.", show_default="the file's name"),
+    ] = None,
+    input_usd: Annotated[
+        str, typer.Option(metavar="USD", help="Price of a million input tokens.")
+    ] = "0",
+    output_usd: Annotated[
+        str, typer.Option(metavar="USD", help="Price of a million output tokens.")
+    ] = "0",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a card of this name.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a model card for a GGUF file, so that --small NAME and --large NAME find it.
+
+    The card is made from what the file says of itself: licence, context, and a prompt in its own
+    chat template, or one for completion where it has none. The file stays where it is.
+    """
+    from routelmt_cli.cli import models_view
+    from routelmt_cli.run.model_adding import AddOptions, add_model
+
+    options = AddOptions(file, name, input_usd, output_usd, overwrite)
+    models_view.show_added(add_model(options), as_json=as_json)
 
 
 @models.command("bench")
 def bench(
-    name: Name,
+    name: arguments.Card,
     usd_per_hour: Annotated[
         str | None,
         typer.Option(metavar="USD", help="What the machine costs, to derive token prices from."),
@@ -98,7 +135,7 @@ def bench(
 
 @models.command("prune")
 def prune(
-    name: Name,
+    name: arguments.Card,
     inputs: Annotated[
         list[str],
         typer.Argument(
@@ -158,7 +195,7 @@ def prune(
 
 @models.command("quantize")
 def quantize(
-    name: Name,
+    name: arguments.Card,
     type_name: Annotated[
         str,
         typer.Option("--to", metavar="TYPE", help="llama.cpp's name of the type, such as Q8_0."),

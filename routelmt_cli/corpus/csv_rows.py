@@ -34,6 +34,7 @@ _HINT = (
     "a field with a comma, a quote or a line break stands in quotes, and a quote in it is doubled; "
     "tab-separated text without quoting is --format tsv"
 )
+_STRAY_RETURN = "a carriage return stands outside of quotes"
 _TO_QUOTE = frozenset(',"\r\n')
 
 
@@ -161,6 +162,8 @@ class CsvCorpus:
             if header:
                 header = False
                 continue
+            if kept.rstrip(b"\n").endswith(b"\r\r"):  # csv takes several for one
+                raise self._invalid(number, _STRAY_RETURN)
             fields = fields or [""]  # csv's word for a blank line
             self._check_width(number, fields, kept)
             if is_skipped:
@@ -180,10 +183,12 @@ class CsvCorpus:
         try:
             return next(reader, None)
         except csv.Error as error:
-            raise UsageError(
-                f"{self.display_name} line {lines.number} is not valid CSV: {_reason(error)}",
-                hint=_HINT,
-            ) from None
+            raise self._invalid(lines.number, _reason(error)) from None
+
+    def _invalid(self, number: int, reason: str) -> UsageError:
+        return UsageError(
+            f"{self.display_name} line {number} is not valid CSV: {reason}", hint=_HINT
+        )
 
     def _check_width(self, number: int, fields: list[str], kept: bytes) -> None:
         width = self._width
@@ -289,7 +294,7 @@ def _reason(error: csv.Error) -> str:
     if "field larger" in text:
         return f"a field is longer than {_MOST_CHARACTERS >> 20} MiB, or a quote is never closed"
     if "new-line" in text:
-        return "a carriage return stands outside of quotes"
+        return _STRAY_RETURN
     return text
 
 

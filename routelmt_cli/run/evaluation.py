@@ -44,7 +44,7 @@ from routelmt_cli.run.language_pairs import LanguagePair, given_pair
 from routelmt_cli.run.options import DEFAULT_LARGE
 from routelmt_cli.run.progress import Progress, Silent
 from routelmt_cli.translators.card import ModelCard
-from routelmt_cli.translators.catalogue import find_card, list_cards
+from routelmt_cli.translators.catalogue import find_card, list_cards, list_user_cards
 
 MIN_SEGMENTS = 2
 """Fewer cannot be put into an order."""
@@ -65,7 +65,7 @@ class EvaluateOptions:
     source_language, target_language
         None for the router's.
     large
-        The card whose price retranslations have: a shipped card's name or a path. None for the
+        The card whose price retranslations have: a card's name or its path. None for the
         shipped card of the router's large model, or else the default large card.
     share
         p of the figures, above 0 and at most 1.
@@ -293,8 +293,8 @@ def _card(options: EvaluateOptions, router: Router) -> tuple[ModelCard, list[str
     """Find whose price retranslations have, and what is to be said of it."""
     if options.large is not None:
         return find_card(options.large), []
-    # Only among shipped cards: the name comes out of a bundle, and could be any path.
-    for card in list_cards():
+    # Only among cards with names: this one comes out of a bundle, and could be any path.
+    for card in [*list_cards(), *list_user_cards(lambda _: None)]:
         if card.name == router.metadata.large.name:
             return card, []
     card = find_card(DEFAULT_LARGE)

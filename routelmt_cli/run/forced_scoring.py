@@ -77,7 +77,7 @@ def score_drafts(
     Parameters
     ----------
     card_name
-        A shipped card's name, or a card's path.
+        A card's name or its path.
     corpus, pairs
         The rows, and the language pair of each.
     budget_nanousd

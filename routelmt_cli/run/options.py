@@ -46,7 +46,7 @@ class PairOptions:
     Attributes
     ----------
     small, large
-        Names of shipped cards, or paths of cards.
+        Names of the user's cards or of shipped ones, or paths of cards.
     deterministic
         Decode static groups of segments from a clean state.
     """

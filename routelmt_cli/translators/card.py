@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,22 +21,37 @@ from routelmt_cli.errors import UsageError
 
 Backend = Literal["llama.cpp", "stand-in"]
 BACKENDS = ("llama.cpp", "stand-in")
+RESERVED_OPTIONS = frozenset(
+    ["messages", "add_generation_prompt", "bos_token", "eos_token", "raise_exception"]
+)
+"""What a chat template is given of every prompt, so that no card's option may be called so."""
 _MAX_CARD_BYTES = 1 << 20
 # A parser of TOML keeps every prefix of a dotted key: one of 200,000 parts fills the memory.
 _MAX_SQUARED_DOTS = 10_000_000
 _MAX_NAME_LENGTH = 200
-_MAX_STAND_IN_NUMBER = 1e15
+_LARGEST_NUMBER = 1e15
+_HUB_NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.+-]{0,95}")
 
 
 @dataclass(frozen=True)
 class WeightsCard:
-    """Where the weights come from: a path, or files of an installed package joined in order."""
+    """Where the weights come from: a path, files of an installed package joined in order, or a hub.
+
+    Attributes
+    ----------
+    file_name
+        The file's own name; of a file of the hub its place in the repository.
+    repo, revision
+        Of the Hugging Face Hub; ``revision`` is a branch, a tag or a commit.
+    """
 
     file_name: str
     path: Path | None
     package: str | None
     parts: tuple[str, ...]
     sha256: str | None
+    repo: str | None = None
+    revision: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,12 +70,15 @@ class PromptCard:
         ``{target_language}`` become English names.
     examples
         Language pair to (source, target) pairs.
+    template_options
+        What the GGUF's chat template is told besides, such as ``enable_thinking = false``.
     """
 
     kind: Literal["completion", "chat"]
     instruction: str
     template: str
     examples: Mapping[str, tuple[tuple[str, str], ...]]
+    template_options: Mapping[str, bool | int | str] = field(default_factory=dict)
 
     def examples_for(
         self, source_language: str, target_language: str
@@ -135,6 +154,8 @@ class ModelCard:
             "pair": pair,
             "stand_in": dict(self.stand_in),
         }
+        if self.prompt.template_options:
+            identity["template_options"] = dict(self.prompt.template_options)
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
@@ -179,13 +200,13 @@ class _Table:
         return int(value)
 
 
-def load_card(path: Path) -> ModelCard:
-    """Read and validate a model card.
+def card_data(path: Path) -> dict[str, Any]:
+    """Read what a model card says, unchecked.
 
     Raises
     ------
     UsageError
-        Naming the card and the entry that is wrong.
+        Where it is no TOML file, or could fill the memory.
     """
     if sys.version_info >= (3, 11):
         import tomllib
@@ -197,12 +218,23 @@ def load_card(path: Path) -> ModelCard:
         text = path.read_text("utf-8")
         if sum(line.count(".") ** 2 for line in text.split("\n")) > _MAX_SQUARED_DOTS:
             raise UsageError(f"{path}: a line has too many dots for a model card")
-        root = _Table(tomllib.loads(text), str(path))
+        return dict(tomllib.loads(text))
     except OSError as error:
         raise UsageError(f"{path}: cannot read this model card: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         # Besides syntax and encoding: a number of thousands of digits, tables nested as deep.
         raise UsageError(f"{path}: not a valid TOML model card: {error}") from error
+
+
+def load_card(path: Path) -> ModelCard:
+    """Read and validate a model card.
+
+    Raises
+    ------
+    UsageError
+        Naming the card and the entry that is wrong.
+    """
+    root = _Table(card_data(path), str(path))
     backend = root.get("backend", str, "llama.cpp")
     if backend not in BACKENDS:
         raise UsageError(
@@ -244,8 +276,14 @@ def load_card(path: Path) -> ModelCard:
 def _weights(table: _Table, card_path: Path) -> WeightsCard:
     path = table.get("path", str, None)
     package = table.get("package", str, None)
-    if (path is None) == (package is None):
-        raise UsageError(f"{table.where}: name either 'path' or 'package'")
+    repo = table.get("repo", str, None)
+    if (path, package, repo).count(None) != 2:
+        raise UsageError(f"{table.where}: name one of 'path', 'package' and 'repo'")
+    sha256 = table.get("sha256", str, None)
+    if sha256 is not None and not (len(sha256) == 64 and set(sha256) <= set("0123456789abcdef")):
+        raise UsageError(f"{table.where}: 'sha256' must be 64 lower-case hexadecimal digits")
+    if repo is not None:
+        return _hub_weights(table, repo, sha256)
     parts = table.strings("parts", [])
     if package is not None and not parts:
         raise UsageError(f"{table.where}: 'parts' must list the package's files")
@@ -259,10 +297,25 @@ def _weights(table: _Table, card_path: Path) -> WeightsCard:
     file_name = table.get("file", str, usual)
     if Path(file_name).name != file_name or file_name in ("", "..") or "\0" in file_name:
         raise UsageError(f"{table.where}: 'file' must be a plain file name")
-    sha256 = table.get("sha256", str, None)
-    if sha256 is not None and not (len(sha256) == 64 and set(sha256) <= set("0123456789abcdef")):
-        raise UsageError(f"{table.where}: 'sha256' must be 64 lower-case hexadecimal digits")
     return WeightsCard(file_name, _beside(card_path, path, table.where), package, parts, sha256)
+
+
+def _hub_weights(table: _Table, repo: str, sha256: str | None) -> WeightsCard:
+    """Read where a file of the hub is; its names become names of folders, and parts of a URL."""
+    file_name, revision = table.get("file", str), table.get("revision", str, "main")
+    owner, _, name = repo.partition("/")
+    if not (_is_hub_name(owner) and _is_hub_name(name)):
+        raise UsageError(f"{table.where}: 'repo' must read OWNER/NAME")
+    for key, value in (("file", file_name), ("revision", revision)):
+        if not all(map(_is_hub_name, value.split("/"))):
+            raise UsageError(f"{table.where}: '{key}' must be a name of the hub's")
+    if not file_name.endswith(".gguf"):
+        raise UsageError(f"{table.where}: 'file' must end in .gguf")
+    return WeightsCard(file_name, None, None, (), sha256, repo, revision)
+
+
+def _is_hub_name(part: str) -> bool:
+    return bool(_HUB_NAME.fullmatch(part)) and part.strip(".") != ""
 
 
 def _beside(card_path: Path, path: str | None, where: str) -> Path | None:
@@ -290,14 +343,27 @@ def _prompt(table: _Table, backend: str) -> PromptCard:
         ):
             raise UsageError(f"{table.where}: examples of '{pair}' must be [source, target] pairs")
         examples[pair] = tuple((source, target) for source, target in rows)
-    return PromptCard(kind, table.get("instruction", str, ""), template, examples)
+    options = table.table("template_options", optional=True)
+    for key, value in options.data.items():
+        if kind != "chat":
+            raise UsageError(f"{options.where}: only a chat template has options")
+        whole = isinstance(value, int) and abs(value) <= _LARGEST_NUMBER
+        if not whole and not isinstance(value, str):
+            raise UsageError(
+                f"{options.where}: '{key}' must be true, false, a whole number or text"
+            )
+        if key in RESERVED_OPTIONS:
+            raise UsageError(f"{options.where}: '{key}' is routelmt's own to give")
+    return PromptCard(
+        kind, table.get("instruction", str, ""), template, examples, dict(options.data)
+    )
 
 
 def _stand_in(table: _Table) -> Mapping[str, str | int | float]:
     for key, value in table.data.items():
         # Written so that NaN fails too; an integer of TOML can be larger than any float.
         if not isinstance(value, str) and not (
-            isinstance(value, (int, float)) and abs(value) <= _MAX_STAND_IN_NUMBER
+            isinstance(value, (int, float)) and abs(value) <= _LARGEST_NUMBER
         ):
             raise UsageError(f"{table.where}: '{key}' is neither text nor a number in range")
     return table.data

@@ -60,6 +60,7 @@ def card_text(card: ModelCard, weights_path: str) -> str:
         f"kind = {_text(prompt.kind)}",
         f"instruction = {_text(prompt.instruction)}",
         f"template = {_text(prompt.template)}",
+        *_options(card),
         *_examples(card),
     ]
     return "\n".join([*lines, ""])
@@ -71,6 +72,14 @@ def _weights(weights: WeightsCard, path: str) -> Iterator[str]:
     yield f"path = {_text(path)}"
     if weights.sha256 is not None:
         yield f"sha256 = {_text(weights.sha256)}"
+
+
+def _options(card: ModelCard) -> Iterator[str]:
+    if card.prompt.template_options:
+        yield ""
+        yield "[prompt.template_options]"
+    for key, value in card.prompt.template_options.items():
+        yield f"{_text(key)} = {json.dumps(value) if not isinstance(value, str) else _text(value)}"
 
 
 def _examples(card: ModelCard) -> Iterator[str]:

@@ -7,6 +7,7 @@ braces, template tags or special tokens in user text mean nothing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from routelmt_cli.errors import UsageError
@@ -101,7 +102,7 @@ def render_prompt(
             if target is not None:
                 messages.append({"role": "assistant", "content": target})
         draft_lead = ""
-        rendered = _render_chat(chat_template, messages, bos, eos)
+        rendered = _render_chat(chat_template, messages, bos, eos, card.template_options)
     prefix, found, suffix = rendered.partition(_SOURCE)
     if not found:
         raise UsageError("the prompt drops the source text", hint="put {source} into its template")
@@ -113,7 +114,13 @@ def render_prompt(
     return Prompt(kept, lead=prefix[len(kept) :], suffix=suffix, draft_lead=draft_lead)
 
 
-def _render_chat(template: str, messages: list[dict[str, str]], bos: str, eos: str) -> str:
+def _render_chat(
+    template: str,
+    messages: list[dict[str, str]],
+    bos: str,
+    eos: str,
+    options: Mapping[str, bool | int | str],
+) -> str:
     from jinja2 import TemplateError
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -130,6 +137,7 @@ def _render_chat(template: str, messages: list[dict[str, str]], bos: str, eos: s
             bos_token=bos,
             eos_token=eos,
             raise_exception=raise_exception,
+            **options,
         )
     except Exception as error:  # a stranger's template may fail in any way
         raise UsageError(f"the model's chat template fails: {error}") from error

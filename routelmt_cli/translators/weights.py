@@ -2,7 +2,8 @@
 
 In: a card's [weights] section. Out: the path of a GGUF file whose SHA-256 is known. Files of an
 installed package are used where they lie; a file that comes in parts is joined once into the
-user's cache. A checksum is computed once per file state and remembered.
+user's cache, where those of the hub lie too; nothing is fetched here. A checksum is computed once
+per file state and remembered.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from pathlib import Path
 from routelmt_cli.errors import UsageError
 from routelmt_cli.translators.cache import cache_folder, recall, remember
 from routelmt_cli.translators.card import ModelCard, WeightsCard
+from routelmt_cli.translators.catalogue import models_folder
 from routelmt_cli.translators.checksum import file_sha256
+from routelmt_cli.translators.user_folder import user_models_folder
 
 _FACTS = "checksums.json"
 _BLOCK = 1 << 20
@@ -49,7 +52,12 @@ def find_weights(card: ModelCard, *, verify_again: bool = False) -> Weights:
     entry = card.weights
     if entry is None:
         raise ValueError(f"model '{card.name}' has no weights")
-    path = entry.path if entry.path is not None else _from_package(card, entry)
+    path = _place(card, entry)
+    if entry.repo is not None and not path.exists():
+        raise UsageError(
+            f"the weights of '{card.name}' are not here yet",
+            hint=f"routelmt models pull {_pasteable(card)}",
+        )
     if not path.is_file():  # to open a named pipe would wait for its other end
         state = "there is no such file"
         if path.exists():
@@ -74,6 +82,40 @@ def find_weights(card: ModelCard, *, verify_again: bool = False) -> Weights:
             hint="the file is truncated or another one: fetch it again, or correct the card",
         )
     return Weights(path, sha256)
+
+
+def weights_are_here(card: ModelCard) -> bool:
+    """Say whether a card's weights can be used at once, by a look at the names of files alone."""
+    entry = card.weights
+    if entry is None:
+        return True
+    if entry.package is None:
+        return _place(card, entry).is_file()
+    try:
+        return all(_locate(card, part).is_file() for part in entry.parts)
+    except UsageError:
+        return False
+
+
+def hub_path(entry: WeightsCard) -> Path:
+    """Return where a file of the hub lies, or will, once it is pulled."""
+    if entry.repo is None or entry.revision is None:
+        raise ValueError("these weights are not of the hub")
+    # Neither name holds what would lead out of the folder: the card was checked for it.
+    revision = entry.revision.replace("/", "--")
+    return cache_folder() / "weights" / "hub" / entry.repo / revision / entry.file_name
+
+
+def _place(card: ModelCard, entry: WeightsCard) -> Path:
+    if entry.path is not None:
+        return entry.path
+    return hub_path(entry) if entry.repo is not None else _from_package(card, entry)
+
+
+def _pasteable(card: ModelCard) -> str:
+    """Name a card as a command takes it: by its name where it has one."""
+    folders = (models_folder(), user_models_folder())
+    return card.card_path.stem if card.card_path.parent in folders else str(card.card_path)
 
 
 def _from_package(card: ModelCard, entry: WeightsCard) -> Path:

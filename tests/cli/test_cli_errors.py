@@ -237,7 +237,7 @@ def test_the_run_folders_place_is_taken_by_a_file(shell, translate_fails, corpus
 def test_no_such_card(fails, corpus):
     error, hint = fails("translate", "in.tsv", "--budget", "1", "--small", "nope")
     assert error == "error: no model card is called 'nope'"
-    assert "gemma3-270m, smollm2-135m" in hint
+    assert "gemma3-270m, " in hint and "smollm2-135m; or give the path" in hint
     assert fails("models", "show", "nope.toml")[0] == "error: nope.toml: no such model card"
 
 

@@ -25,10 +25,13 @@ CORPUS = [GAINING, "", GUARDED, GAINING]
         ("help_translate", ["translate", "--help"]),
         ("help_plan", ["plan", "--help"]),
         ("help_calibrate", ["calibrate", "--help"]),
+        ("help_config", ["config", "--help"]),
         ("help_models", ["models", "--help"]),
         ("help_models_list", ["models", "list", "--help"]),
         ("help_models_show", ["models", "show", "--help"]),
         ("help_models_check", ["models", "check", "--help"]),
+        ("help_models_pull", ["models", "pull", "--help"]),
+        ("help_models_add", ["models", "add", "--help"]),
         ("help_report", ["report", "--help"]),
         ("help_runs", ["runs", "--help"]),
         ("help_runs_list", ["runs", "list", "--help"]),
@@ -129,8 +132,11 @@ def test_models_list_names_cards_and_licences(shell):
     result = shell.run("models", "list")
     assert (result.code, result.stderr) == (0, "")
     rows = [line.split("\t") for line in result.text.splitlines()]
-    assert [row[0] for row in rows if len(row) == 3][:2] == ["gemma3-270m", "smollm2-135m"]
-    assert "Apache-2.0" in [row[-1] for row in rows]
+    cards = {row[0]: row[1:] for row in rows if len(row) == 4}
+    assert list(cards) == sorted(cards)
+    assert {"gemma3-270m", "smollm2-135m", "lmt-60-0.6b", "qwen3-8b"} <= cards.keys()
+    assert cards["smollm2-135m"][1] == "Apache-2.0"
+    assert cards["qwen3-8b"][1:] == ["Apache-2.0", "to be pulled"]
 
 
 def test_models_check_of_a_stand_in(shell, stand_ins):

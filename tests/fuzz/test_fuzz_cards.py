@@ -39,6 +39,15 @@ LLAMA = {
     },
 }
 PACKAGE = {**LLAMA, "weights": {"package": "p", "parts": ["json/__init__.py"], "file": "w.gguf"}}
+HUB = {
+    **LLAMA,
+    "weights": {"repo": "a/b", "file": "c/d.gguf", "revision": "main", "sha256": "0" * 64},
+    "prompt": {
+        "kind": "chat",
+        "template": "{source}",
+        "template_options": {"enable_thinking": False, "n": 1, "s": ""},
+    },
+}
 STAND_IN = {
     "name": "s",
     "backend": "stand-in",
@@ -111,7 +120,7 @@ def paths(value, path=()):
         yield from paths(inner, (*path, key))
 
 
-CARDS = [LLAMA, PACKAGE, STAND_IN]
+CARDS = [LLAMA, PACKAGE, HUB, STAND_IN]
 PLACES = [(number, path) for number, card in enumerate(CARDS) for path in paths(card) if path]
 
 

@@ -7,7 +7,7 @@ import io
 
 import pytest
 from fuzz_cases import cases, edited, edits, refusal
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from routelmt_cli.corpus.format import Format
@@ -64,6 +64,8 @@ def check(path, content, has_header):
 
 @cases(400)
 @given(content=CONTENT, header=st.booleans())
+@example(content=b"\r\r\n", header=False)
+@example(content=b'"a"\r\r\nb\r\n', header=False)
 def test_any_bytes(path, content, header):
     check(path, (b"source,id\n" if header else b"") + content, header)
 

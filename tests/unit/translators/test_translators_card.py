@@ -92,13 +92,38 @@ def test_the_shipped_cards_are_valid_and_named_as_their_files():
     for card in cards:
         assert card.card_path.stem == card.name
         assert card.license
-        assert card.weights.sha256
+        # What routelmt could not fetch itself is not vouched for.
+        unverified = card.weights.repo is not None and "not verified" in card.description
+        assert (card.weights.sha256 is None) == unverified
         assert card.price.request(10**6, 10**6) > 0
         assert "illustrative" in card.price_note
 
 
+def test_a_card_of_the_hub(write):
+    weights = load_card(write(CARD, (PACKAGE, HUB))).weights
+    assert (weights.repo, weights.file_name, weights.revision) == ("a/b", "c/d.gguf", "v1")
+    assert load_card(
+        write(CARD, (PACKAGE, HUB.replace('revision = "v1"', "")))
+    ).weights.revision == ("main")
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("x = 1.5", "'x' must be true, false, a whole number or text"),
+        ("x = 0xffffffffffffffffff", "'x' must be true, false, a whole number or text"),
+        ("messages = 1", "'messages' is routelmt's own to give"),
+    ],
+)
+def test_a_wrong_option_of_a_chat_template(write, option, message):
+    chat = ("[prompt.examples]", f"[prompt.template_options]\n{option}\n[prompt.examples]")
+    with pytest.raises(UsageError, match=message):
+        load_card(write(CARD, ('"completion"', '"chat"'), chat))
+
+
 PACKAGE = 'package = "some-weights"'
 PART = "some_weights/model.gguf"
+HUB = 'repo = "a/b"\nfile = "c/d.gguf"\nrevision = "v1"'
 # What is wrong: a text of CARD, what stands in its place, what the error says.
 WRONG = {
     "not TOML": ('name = "tiny"', "name = tiny", "not a valid TOML"),
@@ -130,8 +155,22 @@ WRONG = {
         "'shared_prefix' must be",
     ),
     "no weights": ("[weights]", "[weight]", r"section \[weights\] is missing"),
-    "neither path nor package": (PACKAGE, "", "either 'path' or 'package'"),
-    "both path and package": (PACKAGE, PACKAGE + '\npath = "x.gguf"', "either 'path' or 'package'"),
+    "no source of weights": (PACKAGE, "", "one of 'path', 'package' and 'repo'"),
+    "both path and package": (PACKAGE, PACKAGE + '\npath = "x.gguf"', "name one of 'path'"),
+    "both package and repo": (PACKAGE, PACKAGE + '\nrepo = "a/b"', "name one of 'path'"),
+    "a repo without an owner": (PACKAGE, HUB.replace("a/b", "b"), "OWNER/NAME"),
+    "a repo of three names": (PACKAGE, HUB.replace("a/b", "a/b/c"), "OWNER/NAME"),
+    "a repo that climbs": (PACKAGE, HUB.replace("a/b", "../b"), "OWNER/NAME"),
+    "a repo without a file": (PACKAGE, 'repo = "a/b"', "'file' is missing"),
+    "a file of the hub that climbs": (PACKAGE, HUB.replace("c/d", "c/../../d"), "'file' must be"),
+    "a file of the hub that starts anew": (PACKAGE, HUB.replace("c/d", "/d"), "'file' must be"),
+    "a file of the hub that is no GGUF": (PACKAGE, HUB.replace(".gguf", ".bin"), "end in .gguf"),
+    "a revision that is none": (PACKAGE, HUB.replace("v1", "v 1"), "'revision' must be a name"),
+    "options of a completion": (
+        "[prompt.",
+        "[prompt.template_options]\nx = 1\n[prompt.",
+        "only a chat",
+    ),
     "a package without parts": (f'parts = ["{PART}"]', "", "'parts' must list"),
     "parts that are no texts": (f'["{PART}"]', "[1]", "'parts' must be a list of texts"),
     "an absolute part": (PART, "/etc/passwd", "MODULE/FILE"),

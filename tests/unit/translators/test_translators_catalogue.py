@@ -6,7 +6,7 @@ import pytest
 
 from routelmt_cli.errors import UsageError
 from routelmt_cli.translators import catalogue
-from routelmt_cli.translators.catalogue import find_card, list_cards
+from routelmt_cli.translators.catalogue import find_card, list_cards, list_user_cards
 
 CARD = (
     'name = "{name}"\nbackend = "stand-in"\n'
@@ -25,6 +25,7 @@ def shipped(tmp_path, monkeypatch):
     here.mkdir()
     monkeypatch.chdir(here)
     monkeypatch.setattr(catalogue, "models_folder", lambda: folder)
+    monkeypatch.setenv("ROUTELMT_CONFIG", str(tmp_path / "config"))
     return here
 
 
@@ -64,3 +65,20 @@ def test_a_folder_is_no_card(shipped):
     (shipped / "folder.toml").mkdir()
     with pytest.raises(UsageError, match="no such model card"):
         find_card("folder.toml")
+
+
+def test_the_users_own_cards_come_first(shipped, tmp_path):
+    own = tmp_path / "config" / "models"
+    own.mkdir(parents=True)
+    for name in ("alpha", "gamma"):
+        (own / f"{name}.toml").write_text(CARD.format(name=f"my {name}"))
+    assert [find_card(name).name for name in ("alpha", "beta", "gamma")] == [
+        "my alpha",
+        "beta",
+        "my gamma",
+    ]
+    assert [card.name for card in list_cards()] == ["alpha", "beta"]
+    refused = []
+    (own / "bad.toml").write_text("")
+    assert [card.name for card in list_user_cards(refused.append)] == ["my alpha", "my gamma"]
+    assert "bad.toml" in refused[0].message

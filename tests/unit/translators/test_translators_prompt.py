@@ -6,6 +6,7 @@ import pytest
 
 from routelmt_cli.errors import UsageError
 from routelmt_cli.translators.card import PromptCard
+from routelmt_cli.translators.catalogue import find_card
 from routelmt_cli.translators.prompt import Prompt, render_prompt
 
 CHATML = (
@@ -55,6 +56,32 @@ def test_a_chat_is_the_model_files_own_template():
 def test_a_chat_without_an_instruction_has_no_system_message():
     prompt = render_prompt(chat(), "es", "en", chat_template=CHATML)
     assert prompt.prefix.startswith("<|im_start|>user\n")
+
+
+def test_the_cards_options_are_given_to_the_template():
+    template = (
+        "{{ messages[0].content }}{% if enable_thinking is false %}<think></think>{% endif %}"
+    )
+    thinking = render_prompt(chat("{source}"), "es", "en", chat_template=template)
+    card = chat("{source}", template_options={"enable_thinking": False})
+    silent = render_prompt(card, "es", "en", chat_template=template)
+    assert (thinking.suffix, silent.suffix) == ("", "<think></think>")
+
+
+def test_the_shipped_cards_of_the_hub_ask_as_their_authors_do():
+    lmt, qwen, gemma = (
+        find_card(name).prompt for name in ("lmt-60-8b", "qwen3-8b", "gemma3-1b-it")
+    )
+    prompt = render_prompt(lmt, "de", "en", chat_template=CHATML)
+    assert prompt == Prompt(
+        "<|im_start|>user\nTranslate the following text from German into English.\nGerman:",
+        lead=" ",
+        suffix="\nEnglish:<|im_end|>\n<|im_start|>assistant\n",
+    )
+    prompt = render_prompt(qwen, "de", "en")
+    assert prompt.prefix.startswith("<|im_start|>user\nTranslate the following text from German")
+    assert prompt.suffix == "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"
+    assert render_prompt(gemma, "de", "en", chat_template=CHATML).suffix.startswith("<|im_end|>")
 
 
 def test_special_texts_are_given_to_the_template():
