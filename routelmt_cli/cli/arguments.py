@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from routelmt_cli.corpus.invalid import OnInvalid
 from routelmt_cli.errors import UsageError
 from routelmt_cli.run.options import CorpusOptions, PairOptions
 
@@ -20,21 +20,15 @@ def card_names() -> list[str]:
     return names()
 
 
-class Weight(str, Enum):
-    """What a segment counts in the knapsack."""
-
-    length = "length"
-    segment = "segment"
-
-
 Input = Annotated[
-    str, typer.Argument(metavar="IN", help="TSV, parquet, JSONL or plain text; - is stdin.")
+    str, typer.Argument(metavar="IN", help="TSV, CSV, JSONL, parquet or plain text; - is stdin.")
 ]
 Inputs = Annotated[
     list[str],
     typer.Argument(
         metavar="IN",
-        help="TSV, parquet, JSONL or plain text; - is stdin. Several only with --draft-column.",
+        help="TSV, CSV, JSONL, parquet or plain text; - is stdin. Several only with "
+        "--draft-column.",
     ),
 ]
 From = Annotated[
@@ -67,9 +61,32 @@ RouterBundle = Annotated[
 ForceRouter = Annotated[
     bool, typer.Option("--force-router", help="Use a router made for other models.")
 ]
-WeightOption = Annotated[
-    Weight,
-    typer.Option("--weight", help="Segments count by their length in tokens, or all alike."),
+Weight = Annotated[
+    str,
+    typer.Option(
+        "--weight",
+        metavar="RULE",
+        help="Segments count by their length in tokens, all alike (segment), or by numbers of "
+        "your own (column:NAME).",
+    ),
+]
+Pin = Annotated[
+    str | None,
+    typer.Option(
+        "--pin",
+        metavar="column:NAME",
+        help="Column that sends segments to a model whatever the router says: small, large or "
+        "empty.",
+    ),
+]
+MaxHours = Annotated[
+    float | None,
+    typer.Option(
+        "--max-hours",
+        metavar="HOURS",
+        help="Stop after so long; run it again and it continues.",
+        show_default="no limit",
+    ),
 ]
 Guard = Annotated[
     float | None,
@@ -84,7 +101,7 @@ Format = Annotated[
     typer.Option(
         "--format",
         metavar="FORMAT",
-        help="tsv, parquet, jsonl or text, where the ending is silent.",
+        help="tsv, csv, jsonl, parquet or text, where the ending is silent.",
     ),
 ]
 SourceColumn = Annotated[
@@ -125,7 +142,11 @@ MetricSpec = Annotated[
         show_default="chrf",
     ),
 ]
-NoHeader = Annotated[bool, typer.Option("--no-header", help="The TSV has no header line.")]
+NoHeader = Annotated[bool, typer.Option("--no-header", help="The TSV or CSV has no header line.")]
+Invalid = Annotated[
+    OnInvalid,
+    typer.Option("--on-invalid", help="What to do with rows that are not valid UTF-8."),
+]
 Deterministic = Annotated[
     bool,
     typer.Option(
@@ -197,14 +218,23 @@ def input_path(name: str) -> Path | None:
 
 
 def corpus_options(
-    name: str, format_name: str | None, source_column: str | None, *, no_header: bool
+    name: str,
+    format_name: str | None,
+    source_column: str | None,
+    *,
+    no_header: bool,
+    on_invalid: OnInvalid = OnInvalid.ERROR,
 ) -> CorpusOptions:
     """Gather what says how a corpus is read."""
-    return CorpusOptions(input_path(name), format_name, source_column, not no_header)
+    return CorpusOptions(input_path(name), format_name, source_column, not no_header, on_invalid)
 
 
 def corpora_options(
-    names: Sequence[str], format_name: str | None, source_column: str | None, no_header: bool
+    names: Sequence[str],
+    format_name: str | None,
+    source_column: str | None,
+    no_header: bool,
+    on_invalid: OnInvalid = OnInvalid.ERROR,
 ) -> list[CorpusOptions]:
     """Gather what says how several corpora are read, all in the same way.
 
@@ -216,7 +246,10 @@ def corpora_options(
     for number, name in enumerate(names):
         if name in names[:number]:
             raise UsageError(f"{name} is named twice", hint="name every corpus once")
-    return [corpus_options(name, format_name, source_column, no_header=no_header) for name in names]
+    return [
+        corpus_options(name, format_name, source_column, no_header=no_header, on_invalid=on_invalid)
+        for name in names
+    ]
 
 
 def one_for_each(values: Sequence[str] | None, option: str, corpora: int) -> list[str | None]:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from routelmt_cli.cli import arguments
+from routelmt_cli.corpus.invalid import OnInvalid
 from routelmt_cli.errors import ExitCode
 from routelmt_cli.run.options import DEFAULT_LARGE, DEFAULT_SMALL
 
@@ -76,6 +77,7 @@ def calibrate(
     format_name: arguments.Format = None,
     source_column: arguments.SourceColumn = None,
     no_header: arguments.NoHeader = False,
+    on_invalid: arguments.Invalid = OnInvalid.ERROR,
     deterministic: arguments.Deterministic = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the router.")] = False,
     restart: arguments.Restart = False,
@@ -96,7 +98,9 @@ def calibrate(
     from routelmt_cli.run.options import CalibrateOptions, FurtherCorpus
 
     given = draft_column is not None
-    (first, *more) = arguments.corpora_options(sources, format_name, source_column, no_header)
+    (first, *more) = arguments.corpora_options(
+        sources, format_name, source_column, no_header, on_invalid
+    )
     from_all = arguments.one_for_each(from_languages, "--from", len(sources))
     to_all = arguments.one_for_each(to_languages, "--to", len(sources))
     options = CalibrateOptions(

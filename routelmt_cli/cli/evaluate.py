@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from routelmt_cli.cli import arguments
+from routelmt_cli.corpus.invalid import OnInvalid
 from routelmt_cli.errors import ExitCode
 
 
@@ -54,6 +55,7 @@ def evaluate(
     format_name: arguments.Format = None,
     source_column: arguments.SourceColumn = None,
     no_header: arguments.NoHeader = False,
+    on_invalid: arguments.Invalid = OnInvalid.ERROR,
     quiet: arguments.Quiet = False,
     verbose: arguments.Verbose = 0,
 ) -> int:
@@ -74,7 +76,7 @@ def evaluate(
     options = EvaluateOptions(
         labelled=LabelledOptions(
             corpus=arguments.corpus_options(
-                source, format_name, source_column, no_header=no_header
+                source, format_name, source_column, no_header=no_header, on_invalid=on_invalid
             ),
             draft_column=draft_column,
             retranslation_column=retranslation_column,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from routelmt_cli.cli import arguments
+from routelmt_cli.corpus.invalid import OnInvalid
 from routelmt_cli.errors import ExitCode
 from routelmt_cli.run.options import DEFAULT_LARGE, DEFAULT_SMALL
 
@@ -23,6 +24,7 @@ def plan(
             show_default="nothing is spent",
         ),
     ] = None,
+    max_hours: arguments.MaxHours = None,
     output: Annotated[
         str | None,
         typer.Option("--output", "-o", metavar="OUT", help="The output that translate will write."),
@@ -51,7 +53,9 @@ def plan(
     format_name: arguments.Format = None,
     source_column: arguments.SourceColumn = None,
     no_header: arguments.NoHeader = False,
-    weight: arguments.WeightOption = arguments.Weight.length,
+    on_invalid: arguments.Invalid = OnInvalid.ERROR,
+    weight: arguments.Weight = "length",
+    pin: arguments.Pin = None,
     guard: arguments.Guard = None,
     deterministic: arguments.Deterministic = False,
     restart: arguments.Restart = False,
@@ -72,7 +76,7 @@ def plan(
     options = PlanOptions(
         run=TranslateOptions(
             corpus=arguments.corpus_options(
-                source, format_name, source_column, no_header=no_header
+                source, format_name, source_column, no_header=no_header, on_invalid=on_invalid
             ),
             pair=arguments.pair_options(
                 from_language, to_language, small, large, deterministic=deterministic
@@ -82,7 +86,9 @@ def plan(
             to_stdout=output == "-",
             router=router,
             force_router=force_router,
-            weight=weight.value,
+            weight=weight,
+            pin=pin,
+            max_hours=max_hours,
             guard=guard,
             restart=restart,
         ),

@@ -1,7 +1,8 @@
 """Tell which format a corpus file has.
 
 In goes a file's name, or the format that the user declared; out comes a ``Format``. Only the name
-counts, never the content: a file is read the same way today and tomorrow. It opens no file.
+counts, without the ending of a compression, never the content: a file is read the same way today
+and tomorrow. It opens no file.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from enum import Enum
 from pathlib import PurePath
 
+from routelmt_cli.corpus.compression import split_ending
 from routelmt_cli.errors import UsageError
 
 
@@ -16,6 +18,7 @@ class Format(str, Enum):
     """The formats that a corpus can have; the values are what ``--format`` takes."""
 
     TSV = "tsv"
+    CSV = "csv"
     PARQUET = "parquet"
     JSONL = "jsonl"
     TEXT = "text"
@@ -23,6 +26,7 @@ class Format(str, Enum):
 
 _BY_ENDING = {
     ".tsv": Format.TSV,
+    ".csv": Format.CSV,
     ".parquet": Format.PARQUET,
     ".jsonl": Format.JSONL,
     ".ndjson": Format.JSONL,
@@ -52,12 +56,25 @@ def detect_format(name: str | None, declared: str | None) -> Format:
     UsageError
         The declared format is unknown, or nothing is declared and the name's ending is unknown.
     """
-    if declared is not None:
-        try:
-            return Format(declared.lower())
-        except ValueError:
-            raise UsageError(f"unknown format {declared!r}", hint=_HINT) from None
-    if name is None or name == "-":
+    plain, compressed = split_ending(name or "-")
+    found = _declared(declared) if declared is not None else _by_ending(plain)
+    if compressed and found is Format.PARQUET:
+        raise UsageError(
+            f"{name}: parquet is compressed within, and cannot be read or written as {compressed}",
+            hint="unpack it first, or leave the ending out",
+        )
+    return found
+
+
+def _declared(name: str) -> Format:
+    try:
+        return Format(name.lower())
+    except ValueError:
+        raise UsageError(f"unknown format {name!r}", hint=_HINT) from None
+
+
+def _by_ending(name: str) -> Format:
+    if name == "-":
         return Format.TEXT
     ending = PurePath(name).suffix
     if ending.lower() in _BY_ENDING:

@@ -40,7 +40,9 @@ class JsonlRows:
     Attributes
     ----------
     lines
-        The raw lines.
+        The lines.
+    kept
+        The bytes that the output keeps of them: their own, unless the row was repaired.
     first_number
         The first one's line number.
     keys
@@ -48,6 +50,7 @@ class JsonlRows:
     """
 
     lines: list[bytes]
+    kept: list[bytes]
     first_number: int
     keys: frozenset[str]
 
@@ -79,7 +82,7 @@ class JsonlCorpus:
         self.layout = layout
         self._reserved = tuple(reserved)
         self._source_key = str(layout.source_column)
-        self._file = LineFile(path, display_name)
+        self._file = LineFile(path, display_name, layout.on_invalid)
         first = self._parse(1, self._file.first_line())
         self.column_names: tuple[str, ...] = tuple(first)
         self._text(1, first, self._source_key)
@@ -89,7 +92,7 @@ class JsonlCorpus:
         for batch in self._file.batches(rows):
             keys: set[str] = set()
             sources = self._texts(batch, self._source_key, keys)
-            found = JsonlRows(batch.lines, batch.first_number, frozenset(keys))
+            found = JsonlRows(batch.lines, batch.kept, batch.first_number, frozenset(keys))
             self.refuse_keys(found, self._reserved)
             yield SourceBatch(batch.first_number - 1, sources, found)
 
@@ -106,6 +109,10 @@ class JsonlCorpus:
     def open_writer(self, sink: BinaryIO, added: Sequence[AddedColumn]) -> JsonlWriter:
         """Make the writer; see ``Corpus.open_writer``."""
         return JsonlWriter(sink, added, self)
+
+    def remarks(self) -> list[str]:
+        """Say what was done with invalid rows; see ``Corpus.remarks``."""
+        return self._file.remarks()
 
     def refuse_keys(self, rows: JsonlRows, names: Sequence[str]) -> None:
         """Refuse rows that already have a key which is to be added.
@@ -132,7 +139,8 @@ class JsonlCorpus:
         for number, line in enumerate(batch.lines, batch.first_number):
             values = self._parse(number, line)
             keys.update(values)
-            texts.append(self._text(number, values, key))
+            skipped = number - batch.first_number in batch.skipped
+            texts.append("" if skipped else self._text(number, values, key))
         return pa.array(texts, type=pa.string())
 
     def _numbers(self, batch: LineBatch, key: str) -> npt.NDArray[np.float64]:
@@ -212,9 +220,7 @@ class JsonlWriter(RowWriter):
             [key + _literal(cell) for cell in column]
             for key, column in zip(self._keys, cells, strict=True)
         ]
-        return [
-            _splice(line, "".join(new)) for line, *new in zip(rows.lines, *members, strict=True)
-        ]
+        return [_splice(line, "".join(new)) for line, *new in zip(rows.kept, *members, strict=True)]
 
 
 def _splice(line: bytes, members: str) -> bytes:

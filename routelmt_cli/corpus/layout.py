@@ -10,13 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from routelmt_cli.corpus.format import Format
+from routelmt_cli.corpus.invalid import OnInvalid
 from routelmt_cli.errors import UsageError
 
 DEFAULT_SOURCE_COLUMN = "source"
+_WITHOUT_LINES = (Format.PARQUET,)
+_MAYBE_WITHOUT_HEADER = (Format.TSV, Format.CSV)
 
 
 def parse_column_number(column: str | int) -> int:
-    """Read the number of a column in a TSV without a header, counted from 1 as ``cut -f`` does.
+    """Read the number of a column where there is no header, counted from 1 as ``cut -f`` does.
 
     Parameters
     ----------
@@ -53,11 +56,14 @@ class Layout:
     format
         The file's format.
     source_column
-        TSV with a header, parquet, JSONL: the column's name, ``source`` where None was given.
-        TSV without a header: its number from 1, 1 where None was given. Plain text: None.
+        TSV and CSV with a header, parquet, JSONL: the column's name, ``source`` where None was
+        given. TSV and CSV without a header: its number from 1, 1 where None was given. Plain text:
+        None.
     has_header
-        False only for a TSV whose first line is already a segment. Plain text has no header
+        False only for a TSV or CSV whose first line is already a segment. Plain text has no header
         either way.
+    on_invalid
+        What becomes of rows that are not valid UTF-8.
 
     Raises
     ------
@@ -68,8 +74,14 @@ class Layout:
     format: Format
     source_column: str | int | None = None
     has_header: bool = True
+    on_invalid: OnInvalid = OnInvalid.ERROR
 
     def __post_init__(self) -> None:
+        if self.on_invalid is not OnInvalid.ERROR and self.format in _WITHOUT_LINES:
+            raise UsageError(
+                f"--on-invalid is for files of lines, not for {self.format.value}",
+                hint="leave it out",
+            )
         object.__setattr__(self, "source_column", self._resolve_source_column())
 
     def place(self, segment: int) -> str:
@@ -83,9 +95,10 @@ class Layout:
         Returns
         -------
         str
-            ``line 8`` as an editor counts; ``row 7`` in parquet, which has no lines.
+            ``line 8`` as an editor counts; ``row 7`` in parquet, which has no lines, and in CSV,
+            whose rows can have several.
         """
-        if self.format is Format.PARQUET:
+        if self.format in (Format.PARQUET, Format.CSV):
             return f"row {segment}"
         header = 1 if self.format is Format.TSV and self.has_header else 0
         return f"line {segment + header}"
@@ -100,7 +113,9 @@ class Layout:
                 )
             return None
         if not self.has_header:
-            if self.format is not Format.TSV:
-                raise UsageError(f"--no-header is for TSV; {self.format.value} names its columns")
+            if self.format not in _MAYBE_WITHOUT_HEADER:
+                raise UsageError(
+                    f"--no-header is for TSV and CSV; {self.format.value} names its columns"
+                )
             return 1 if column is None else parse_column_number(column)
         return DEFAULT_SOURCE_COLUMN if column is None else str(column)

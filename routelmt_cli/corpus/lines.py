@@ -3,17 +3,19 @@ r"""Read a file as raw byte lines, a block at a time, and take lines apart again
 In goes a path, out come batches of ``bytes`` lines with their terminators. Always: a line ends at
 LF or CRLF and nowhere else (a lone CR, U+2028, U+0085, VT, FF and NUL are ordinary characters), a
 last line without a terminator is a line, a UTF-8 byte order mark is not part of the first line,
-every line is valid UTF-8, and no more than a block and one line are held. It knows no columns.
+every line is valid UTF-8 (or was made so, where the user chose that), and no more than a block and
+one line are held. It knows no columns.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from routelmt_cli.corpus.inputs import BLOCK_BYTES, open_input, unreadable
+from routelmt_cli.corpus.invalid import InvalidRows, OnInvalid, repair
 from routelmt_cli.errors import UsageError
 
 _BREAKS = re.compile(r"[\t\n\r]+")
@@ -28,11 +30,18 @@ class LineBatch:
     first_number
         The first one's line number, counted from 1 as an editor does.
     lines
-        The raw lines, each with its terminator (the file's last one may have none).
+        The lines, each with its terminator (the file's last one may have none).
+    kept
+        What stands for them in the output: the lines, but for skipped ones their bytes as they
+        were.
+    skipped
+        Positions of lines that are not to be translated.
     """
 
     first_number: int
     lines: list[bytes]
+    kept: list[bytes]
+    skipped: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -45,10 +54,14 @@ class LineFile:
         The file.
     display_name
         Its name in errors.
+    on_invalid
+        What is done with lines that are not valid UTF-8.
     """
 
     path: Path
     display_name: str
+    on_invalid: OnInvalid = OnInvalid.ERROR
+    _invalid: InvalidRows = field(default_factory=InvalidRows, init=False, compare=False)
 
     def first_line(self) -> bytes:
         """Read the first line alone.
@@ -56,7 +69,8 @@ class LineFile:
         Returns
         -------
         bytes
-            The raw line with its terminator, without a byte order mark.
+            The line with its terminator, without a byte order mark; repaired unless invalid
+            UTF-8 is an error.
 
         Raises
         ------
@@ -68,8 +82,7 @@ class LineFile:
                 line = file.readline()
             except OSError as error:
                 raise unreadable(self.display_name, error) from error
-        self._check_utf8(LineBatch(1, [line]))
-        return line
+        return self._checked(1, [line], InvalidRows()).lines[0]
 
     def batches(self, rows: int, *, skip_lines: int = 0) -> Iterator[LineBatch]:
         """Read the lines from the start of the file.
@@ -92,32 +105,48 @@ class LineFile:
             The file cannot be read or a line is not valid UTF-8.
         """
         number = 1 + skip_lines
+        invalid = InvalidRows()
         with open_input(self.path, self.display_name) as file:
             try:
                 for _ in range(skip_lines):
                     file.readline()
                 while block := file.readlines(BLOCK_BYTES):
                     for start in range(0, len(block), rows):
-                        batch = LineBatch(number, block[start : start + rows])
-                        self._check_utf8(batch)
+                        batch = self._checked(number, block[start : start + rows], invalid)
                         number += len(batch.lines)
                         yield batch
             except OSError as error:
                 raise unreadable(self.display_name, error) from error
 
-    def _check_utf8(self, batch: LineBatch) -> None:
+        object.__setattr__(self, "_invalid", invalid)
+
+    def remarks(self) -> list[str]:
+        """Say what the last whole reading did with invalid lines; nothing where there were none."""
+        return self._invalid.remarks(self.display_name, self.on_invalid)
+
+    def _checked(self, first_number: int, lines: list[bytes], invalid: InvalidRows) -> LineBatch:
         # One decode for the batch: a terminator is ASCII, so no character spans two lines.
-        joined = b"".join(batch.lines)
+        joined = b"".join(lines)
         if joined.isascii():
-            return
+            return LineBatch(first_number, lines, lines)
         try:
             joined.decode("utf-8")
+            return LineBatch(first_number, lines, lines)
         except UnicodeDecodeError as error:
-            number = batch.first_number + joined.count(b"\n", 0, error.start)
-            raise UsageError(
-                f"{self.display_name} line {number} is not valid UTF-8",
-                hint="convert the file first, such as iconv -f LATIN1 -t UTF-8 IN > OUT",
-            ) from None
+            if self.on_invalid is OnInvalid.ERROR:
+                number = first_number + joined.count(b"\n", 0, error.start)
+                raise UsageError(
+                    f"{self.display_name} line {number} is not valid UTF-8",
+                    hint="convert the file first, such as iconv -f LATIN1 -t UTF-8 IN > OUT, or "
+                    "see --on-invalid",
+                ) from None
+        repaired = [repair(line) for line in lines]
+        changed = [at for at, line in enumerate(lines) if line != repaired[at]]
+        for at in changed:
+            invalid.add(first_number + at)
+        if self.on_invalid is OnInvalid.REPLACE:
+            return LineBatch(first_number, repaired, repaired)
+        return LineBatch(first_number, repaired, lines, frozenset(changed))
 
 
 def split_terminator(line: bytes) -> tuple[bytes, bytes]:

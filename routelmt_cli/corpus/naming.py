@@ -5,13 +5,16 @@ In goes the input's path and the target language, out comes a path beside it. It
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from routelmt_cli.corpus.compression import split_ending
 from routelmt_cli.errors import UsageError
 
 
 def default_output(path: Path, to: str) -> Path:
     """Name the output beside the input: ``<stem>.<to>.<ext>``, or ``<name>.<to>`` without one.
+
+    A compressed input has a compressed output: ``in.tsv.gz`` becomes ``in.en.tsv.gz``.
 
     Parameters
     ----------
@@ -34,4 +37,6 @@ def default_output(path: Path, to: str) -> Path:
         raise UsageError(
             f"the target language {to!r} cannot name an output file", hint="-o FILE names it"
         )
-    return path.with_name(f"{path.stem}.{to}{path.suffix}")
+    plain, compressed = split_ending(path.name)
+    named = PurePath(plain)
+    return path.with_name(f"{named.stem}.{to}{named.suffix}{compressed}")

@@ -123,6 +123,10 @@ class ParquetCorpus:
         """Make the writer; see ``Corpus.open_writer``."""
         return ParquetWriter(sink, added, self.schema, self.compression)
 
+    def remarks(self) -> list[str]:
+        """Say nothing; see ``Corpus.remarks``."""
+        return []
+
     def _record_batches(self, rows: int) -> Iterator[tuple[int, pa.RecordBatch]]:
         # Always all columns, though texts needs one: pyarrow may cut a batch where one column
         # grows too large for it, and sources and texts must be cut in the same places.
@@ -153,7 +157,7 @@ class ParquetCorpus:
         except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
             raise UsageError(
                 f"{self.display_name} is not a parquet file that can be read: {_reason(error)}",
-                hint="another format: --format tsv|jsonl|text",
+                hint="another format: --format tsv|csv|jsonl|text",
             ) from error
 
     def _check_damage(self, batch: pa.RecordBatch) -> None:

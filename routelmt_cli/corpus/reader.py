@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from routelmt_cli.corpus.columns import refuse_taken
+from routelmt_cli.corpus.csv_rows import CsvCorpus
 from routelmt_cli.corpus.format import Format
 from routelmt_cli.corpus.jsonl import JsonlCorpus
 from routelmt_cli.corpus.layout import Layout
@@ -58,6 +59,8 @@ def open_corpus(
         corpus: Corpus = JsonlCorpus(path, layout, name, reserved)
     elif layout.format is Format.PARQUET:
         corpus = ParquetCorpus(path, layout, name)
+    elif layout.format is Format.CSV:
+        corpus = CsvCorpus(path, layout, name)
     elif layout.format is Format.TSV:
         corpus = TsvCorpus(path, layout, name)
     else:

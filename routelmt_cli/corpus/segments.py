@@ -144,6 +144,16 @@ class Corpus(Protocol):
         """
         ...
 
+    def remarks(self) -> list[str]:
+        """Say what the user should know once the sources were read to the end.
+
+        Returns
+        -------
+        list[str]
+            One line each, naming the file.
+        """
+        ...
+
     def open_writer(self, sink: BinaryIO, added: Sequence[AddedColumn]) -> Writer:
         """Make the writer of this corpus's format; ``writer.open_writer`` checks the names.
 

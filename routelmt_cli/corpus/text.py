@@ -2,7 +2,7 @@
 
 Always: as many lines out as in, each with the terminator of its input line (LF where it had
 none). Line breaks and tabs inside a translation become one space. Added columns other than the
-translation have no place in plain text and are left out.
+translation have no place in plain text and are left out; the line of a skipped row is empty.
 """
 
 from __future__ import annotations
@@ -48,13 +48,15 @@ class TextCorpus:
         self.display_name = display_name
         self.layout = layout
         self.column_names: tuple[str, ...] = ()
-        self._file = LineFile(path, display_name)
+        self._file = LineFile(path, display_name, layout.on_invalid)
         self._file.first_line()
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[SourceBatch]:
         """Read the segments; see ``Corpus.batches``."""
         for batch in self._file.batches(rows):
             sources = [split_terminator(line)[0] for line in batch.lines]
+            for skipped in batch.skipped:
+                sources[skipped] = b""
             yield SourceBatch(
                 batch.first_number - 1, pa.array(sources, type=pa.string()), batch.lines
             )
@@ -72,6 +74,10 @@ class TextCorpus:
     def open_writer(self, sink: BinaryIO, added: Sequence[AddedColumn]) -> TextWriter:
         """Make the writer; see ``Corpus.open_writer``."""
         return TextWriter(sink, added)
+
+    def remarks(self) -> list[str]:
+        """Say what was done with invalid lines; see ``Corpus.remarks``."""
+        return self._file.remarks()
 
     def _no_column(self, column: str | int) -> UsageError:
         return UsageError(

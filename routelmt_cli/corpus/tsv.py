@@ -49,7 +49,7 @@ class TsvCorpus:
     def __init__(self, path: Path, layout: Layout, display_name: str) -> None:
         self.display_name = display_name
         self.layout = layout
-        self._file = LineFile(path, display_name)
+        self._file = LineFile(path, display_name, layout.on_invalid)
         first_line = self._file.first_line()
         names = split_terminator(first_line)[0].decode("utf-8").split("\t")
         self._width = len(names)
@@ -71,7 +71,7 @@ class TsvCorpus:
             yield SourceBatch(
                 batch.first_number - 1 - skip_lines,
                 self._fields(batch, self._source_index),
-                batch.lines,
+                batch.kept,
             )
 
     def texts(self, column: str | int, rows: int = BATCH_ROWS) -> Iterator[pa.Array]:
@@ -103,6 +103,10 @@ class TsvCorpus:
         """Make the writer; see ``Corpus.open_writer``."""
         return TsvWriter(sink, added, self._header)
 
+    def remarks(self) -> list[str]:
+        """Say what was done with invalid rows; see ``Corpus.remarks``."""
+        return self._file.remarks()
+
     def _index_of(self, column: str | int, *, hint: str | None = None) -> int:
         if self._header is not None:
             if column not in self.column_names:
@@ -126,6 +130,8 @@ class TsvCorpus:
             fields = [split_terminator(line)[0].rsplit(_TAB, 1)[-1] for line in lines]
         else:
             fields = [line.split(_TAB, index + 1)[index] for line in lines]
+        for skipped in batch.skipped:
+            fields[skipped] = b""
         return pa.array(fields, type=pa.string())
 
     def _wrong_width(self, number: int, line: bytes) -> UsageError:

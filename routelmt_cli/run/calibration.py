@@ -96,6 +96,8 @@ def _calibrate_with_models(options: CalibrateOptions, progress: Progress) -> Cal
         begun_with = identity(source, pair, deterministic=options.pair.deterministic)
         with RunFolder(run_folder.beside(options.output)) as folder:
             segments = scan(source.corpus, folder.sources)
+            for remark in source.corpus.remarks():
+                progress.note(remark)
             corpus = _read(options, source, pair, segments, progress)
 
             with open_journal(

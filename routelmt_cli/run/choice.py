@@ -2,7 +2,8 @@
 
 The journal goes in, one code an item comes out. What always holds: the rules are asked first, a
 router's chooser only about what they let pass and where the draft has text, and neither about what
-is pinned to the large model; every answer rests on its item alone, so it is the same whenever and in whichever order retranslations were bought.
+is pinned to the large model; every answer rests on its item alone, so it is the same whenever and
+in whichever order retranslations were bought.
 """
 
 from __future__ import annotations
@@ -59,9 +60,7 @@ class Choice:
         found = {name: int(repeats[self.code == code].sum()) for code, name in names.items()}
         return {name: count for name, count in found.items() if count}
 
-    def reason(
-        self, item: int, gain: float, *, allowed: bool = True, pinned: bool = False
-    ) -> str:
+    def reason(self, item: int, gain: float, *, allowed: bool = True, pinned: bool = False) -> str:
         """Say in a word why an item has the hypothesis that it has.
 
         Parameters

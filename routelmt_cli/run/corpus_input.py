@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from routelmt_cli.corpus.format import Format, detect_format
+from routelmt_cli.corpus.invalid import OnInvalid
 from routelmt_cli.corpus.layout import Layout
 from routelmt_cli.corpus.reader import open_corpus
 from routelmt_cli.corpus.segments import Corpus
@@ -100,7 +101,9 @@ def open_input(options: CorpusOptions, reserved: Sequence[str] = ()) -> Iterator
         name = None if options.path is None else str(options.path)
         corpus_format = detect_format(name, options.format)
         path = options.path if options.path is not None else stack.enter_context(_spooled())
-        layout = Layout(corpus_format, options.source_column, options.has_header)
+        layout = Layout(
+            corpus_format, options.source_column, options.has_header, options.on_invalid
+        )
         corpus = open_corpus(path, layout, display_name=name or "-", reserved=reserved)
         state = _state(path)
         yield CorpusInput(corpus, options.path, file_sha256(path), state)
@@ -114,9 +117,12 @@ def _state(path: Path) -> FileState:
 def describe_layout(corpus: Corpus) -> str:
     """Say in one text how a corpus is read, for a run's identity."""
     layout = corpus.layout
-    if layout.format is Format.TEXT:
-        return str(layout.format.value)
-    return f"{layout.format.value!s}, column {layout.source_column}, header {layout.has_header}"
+    description = str(layout.format.value)
+    if layout.format is not Format.TEXT:
+        description += f", column {layout.source_column}, header {layout.has_header}"
+    if layout.on_invalid is not OnInvalid.ERROR:
+        description += f", invalid rows: {layout.on_invalid.value}"
+    return description
 
 
 @contextlib.contextmanager

@@ -25,9 +25,7 @@ class Deadline:
         Says what time it is, in seconds.
     """
 
-    def __init__(
-        self, hours: float | None, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, hours: float | None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._hours, self._clock = hours, clock
         self._end = None if hours is None else clock() + hours * _SECONDS_PER_HOUR
 
@@ -40,4 +38,7 @@ class Deadline:
             The time is over.
         """
         if self._end is not None and self._clock() >= self._end:
-            raise MidRunError(f"stopped after {self._hours:g} hours, as --max-hours says")
+            raise MidRunError(
+                f"stopped after {self._hours:g} hours, as --max-hours says",
+                hint="run the same command again to continue; what is bought is kept",
+            )

@@ -89,7 +89,9 @@ class Estimate:
         if self.share is not None:
             rows.append(("share of the text, at most", f"{self.share:.4g}"))
         if self.pinned_worst_nanousd:
-            rows.append(("pinned to the large model, at most", format_usd(self.pinned_worst_nanousd)))
+            rows.append(
+                ("pinned to the large model, at most", format_usd(self.pinned_worst_nanousd))
+            )
         if self.plan is None:
             if self.refused:
                 left, drafts = 0, 0
@@ -176,6 +178,8 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
         path = output.output_path(options, pair.target_language)
         begun_with = translate_identity(source, pair, router, options)
         segments = scan(source.corpus, Path(scratch) / "sources.arrow")
+        for remark in source.corpus.remarks():
+            progress.note(remark)
         small = open_tier(SMALL, pair.small, segments)
         large = open_tier(LARGE, pair.large, segments)
         wishes = read_wishes(source.corpus, segments, small, options)

@@ -230,7 +230,7 @@ def _check(options: LabelledOptions) -> None:
 def _read(corpus: Corpus, options: LabelledOptions) -> LabelledCorpus:
     sources = [text for batch in corpus.batches() for text in batch.sources.to_pylist()]
     used = np.array([bool(source.strip()) for source in sources], np.bool_)
-    references, warnings = None, []
+    references, warnings = None, corpus.remarks()
     needed = options.needs_references
     if needed or options.reference_column is not None:
         references = read_texts(corpus, options.reference_column or DEFAULT_REFERENCE_COLUMN)

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from routelmt_cli.corpus.invalid import OnInvalid
 from routelmt_cli.errors import UsageError
 
 DEFAULT_SMALL = "smollm2-135m"
@@ -23,15 +24,18 @@ class CorpusOptions:
     path
         The file, or None for standard input.
     format
-        ``tsv``, ``parquet``, ``jsonl``, ``text``, or None to go by the file's ending.
+        One of ``corpus.format.Format``, or None to go by the file's ending.
     source_column
         A column's name, or its number from 1 where ``has_header`` is False; None for the default.
+    on_invalid
+        What becomes of rows that are not valid UTF-8.
     """
 
     path: Path | None
     format: str | None = None
     source_column: str | None = None
     has_header: bool = True
+    on_invalid: OnInvalid = OnInvalid.ERROR
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from routelmt_cli.corpus.compression import compressed, compression_of
+from routelmt_cli.corpus.format import detect_format
 from routelmt_cli.corpus.naming import default_output
 from routelmt_cli.errors import MidRunError, UsageError
 from routelmt_cli.run.continuing import OUTPUT_RECORDS, OutputRecord
@@ -38,6 +40,9 @@ def output_path(options: TranslateOptions, target_language: str) -> Path | None:
         return None
     if options.output is not None:
         path = options.output
+        name = None if source is None else str(source)
+        # The output has the input's format, whatever it is called; refused is what cannot be so.
+        detect_format(path.name, detect_format(name, options.corpus.format).value)
     else:
         assert source is not None
         path = default_output(source, target_language)
@@ -92,7 +97,7 @@ def _is_recorded(path: Path, records: Sequence[OutputRecord]) -> bool:
 
 
 def write_file(path: Path, journal: Journal, write: Callable[[BinaryIO], None]) -> None:
-    """Write the output through a temporary file beside it.
+    """Write the output through a temporary file beside it, compressed as its ending says.
 
     Raises
     ------
@@ -101,7 +106,8 @@ def write_file(path: Path, journal: Journal, write: Callable[[BinaryIO], None]) 
     """
     temporary = temporary_of(path, hidden=True)
     with write_whole(path, hidden=True) as file:
-        write(file)
+        with compressed(file, compression_of(path.name)) as sink:
+            write(sink)
         file.flush()
         record = {"bytes": temporary.stat().st_size, "sha256": file_sha256(temporary)}
         known = journal.meta(OUTPUT_RECORDS) or []

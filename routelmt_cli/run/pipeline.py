@@ -112,16 +112,17 @@ def open_run(
             with clock.stage("read"):
                 segments = scan(source.corpus, folder.sources)
                 source.refuse_change()
+            for remark in source.corpus.remarks():
+                progress.note(remark)
             with clock.stage("count tokens"):
                 small = _open_small(pair, router, segments)
                 large = open_tier(LARGE, pair.large, segments)
             with clock.stage("read"):
                 wishes = read_wishes(source.corpus, segments, small, options)
-            budget = options.budget_nanousd
-            if budget is None:
-                budget = worst_of_all(small, large)
+            given = options.budget_nanousd
             if keeps_budget:
-                budget = 0 if options.restart else _budget_before(folder)
+                given = 0 if options.restart else _budget_before(folder)
+            budget = worst_of_all(small, large) if given is None else given
 
             def check_all(journal: Journal | None) -> None:
                 check_before(small, budget, journal)
@@ -131,7 +132,7 @@ def open_run(
             with open_journal(
                 folder,
                 begun_with,
-                budget,
+                given,
                 restart=options.restart,
                 finishes=not plans_only,
                 input_name=source.absolute_name,
@@ -158,9 +159,9 @@ def open_run(
                 yield run, folder
 
 
-def _budget_before(folder: RunFolder) -> int:
+def _budget_before(folder: RunFolder) -> int | None:
     known = folder.describe()
-    return 0 if known is None else int(known["budget_nanousd"] or 0)
+    return 0 if known is None else known["budget_nanousd"]
 
 
 def _translate(run: Run, folder: RunFolder) -> Report:
@@ -265,7 +266,8 @@ def refuse_pins(
         Of the share as ``Wishes.refuse_share`` does; or with the budget that would do.
     """
     items = len(wishes.weight)
-    wishes.refuse_share(np.zeros(items, np.bool_) if journal is None else journal.sent(LARGE, items))
+    nothing = np.zeros(items, np.bool_)
+    wishes.refuse_share(nothing if journal is None else journal.sent(LARGE, items))
     pinned = np.flatnonzero(wishes.to_large)
     if not len(pinned):
         return
@@ -276,7 +278,8 @@ def refuse_pins(
     if pins and needed > budget_nanousd:
         raise BudgetError(
             f"the segments pinned to '{LARGE}' may cost up to {format_usd(pins)} beside drafts and "
-            f"spend of {format_usd(committed + drafts)}, the budget is {format_usd(budget_nanousd)}",
+            f"spend of {format_usd(committed + drafts)}, but the budget is "
+            f"{format_usd(budget_nanousd)}",
             hint=f"give --budget {format_usd(needed)[1:]} or more, or pin fewer segments",
         )
 

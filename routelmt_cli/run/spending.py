@@ -124,9 +124,7 @@ class Spender:
                 self._send(tier, translator, wave, wave.items)
                 rest = rest[fitting:]
 
-    def _fits(
-        self, tier: Tier, items: npt.NDArray[np.int64], room: _Room
-    ) -> npt.NDArray[np.bool_]:
+    def _fits(self, tier: Tier, items: npt.NDArray[np.int64], room: _Room) -> npt.NDArray[np.bool_]:
         return (tier.worst_nanousd[items] <= self._left(tier)) & room.has_for(items)
 
     def _left(self, tier: Tier) -> int:

@@ -144,12 +144,13 @@ def _weights(
             f"{corpus.display_name}: every weight in column {column!r} is 0",
             hint="give some segments a weight, or leave --weight out",
         )
-    return np.bincount(items[counted], weights=values[counted], minlength=segments.items)
+    # Of no rows at all numpy counts integers.
+    return np.bincount(items[counted], weights=values[counted], minlength=segments.items).astype(
+        np.float64
+    )
 
 
-def _read_pins(
-    corpus: Corpus, segments: Segments, pin: str | None
-) -> npt.NDArray[np.int8]:
+def _read_pins(corpus: Corpus, segments: Segments, pin: str | None) -> npt.NDArray[np.int8]:
     """Read which tier each item is pinned to, int8 of shape (items,)."""
     pins = np.zeros(segments.items, np.int8)
     if pin is None:

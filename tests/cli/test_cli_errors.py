@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 from pathlib import Path
@@ -94,7 +95,9 @@ def test_a_named_pipe(shell, translate_fails):
     assert "standard input" in hint
 
 
-@pytest.mark.parametrize("name", ["in.tsv", "in.txt", "in.jsonl", "in.parquet"])
+@pytest.mark.parametrize(
+    "name", ["in.tsv", "in.csv", "in.txt", "in.jsonl", "in.parquet", "in.tsv.gz"]
+)
 def test_an_empty_file(shell, translate_fails, name):
     (shell.folder / name).write_bytes(b"")
     assert translate_fails(name)[0] == f"error: {name} is empty: no segments"
@@ -116,12 +119,37 @@ CORPORA = {
         "in.jsonl line 2 already has a column 'tier'",
     ),
     "a short row": ("in.tsv", b"id\tsource\n1\ta\n2\n", "in.tsv line 3 has 1 column"),
+    "a short row of CSV": (
+        "in.csv",
+        b'id,source\n1,"a\nb"\n2\n',
+        "in.csv line 4 has 1 column, the header has 2",
+    ),
+    "an empty line of CSV": ("in.csv", b"id,source\n1,a\n\n", "in.csv line 3 is empty"),
+    "a quote that is never closed": (
+        "in.csv",
+        b'id,source\n1,a\n2,"b\n3,c\n',
+        "in.csv line 3 is not valid CSV: a quote is never closed",
+    ),
+    "text after a quote": ("in.csv", b'source\n"a"b\n', "in.csv line 2 is not valid CSV: "),
+    "a lone carriage return in CSV": (
+        "in.csv",
+        b"source\na\rb\n",
+        "line 2 is not valid CSV: a carriage return stands outside of quotes",
+    ),
+    "no gzip": ("in.tsv.gz", b"source\na\n", "cannot read in.tsv.gz: zlib inflate failed"),
+    "a gzip that is cut off": (
+        "in.tsv.gz",
+        gzip.compress(b"source\na\n")[:-9],
+        "cannot read in.tsv.gz: Truncated compressed stream",
+    ),
+    "no zstd": ("in.tsv.zst", b"source\na\n", "cannot read in.tsv.zst: ZSTD decompress failed"),
+    "parquet in gzip": ("in.parquet.gz", b"x", "in.parquet.gz: parquet is compressed within"),
     "broken JSON": ("in.jsonl", b'{"source": "a"}\n{"source":\n', "in.jsonl line 2 is not valid"),
     "no parquet": ("in.parquet", b"hello", "in.parquet is not a parquet file"),
     "Latin-1 text": ("in.txt", b"good\nna\xefve\n", "in.txt line 2 is not valid UTF-8"),
     "Latin-1 TSV": ("in.tsv", b"source\ngood\nna\xefve\n", "in.tsv line 3 is not valid UTF-8"),
     "Latin-1 JSONL": ("in.jsonl", b'{"source": "na\xefve"}\n', "line 1 is not valid UTF-8"),
-    "an unknown ending": ("in.csv", b"source\na\n", "cannot tell the format of in.csv"),
+    "an unknown ending": ("in.xls", b"source\na\n", "cannot tell the format of in.xls"),
     "no ending": ("corpus", b"source\na\n", "cannot tell the format of corpus"),
 }
 
@@ -139,9 +167,9 @@ def test_columns_that_explain_adds_are_only_taken_with_explain(shell, stand_ins,
 
 
 def test_an_unknown_format(translate_fails, corpus):
-    error, hint = translate_fails("in.tsv", "--format", "csv")
-    assert error == "error: unknown format 'csv'"
-    assert hint == "hint: --format tsv|parquet|jsonl|text"
+    error, hint = translate_fails("in.tsv", "--format", "xls")
+    assert error == "error: unknown format 'xls'"
+    assert hint == "hint: --format tsv|csv|parquet|jsonl|text"
 
 
 def test_a_name_that_holds_control_characters_is_shown_without_them(translate_fails):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 
@@ -37,6 +38,16 @@ def test_jsonl(shell, translate):
     ]
     for line, source in zip(output, SOURCES, strict=True):
         assert len(json.loads(line)["translation"].split()) == len(source.split())
+
+
+def test_csv(shell, translate):
+    with (shell.folder / "in.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["source", "x"], *([text, text] for text in SOURCES)])
+    translate("in.csv")
+    with (shell.folder / "in.de.csv").open(encoding="utf-8", newline="") as file:
+        _, *output = csv.reader(file, strict=True)
+    assert [row[:2] for row in output] == [[text, text] for text in SOURCES]
+    assert all(row[2] for row in output)
 
 
 def test_parquet(shell, translate):

@@ -6,6 +6,7 @@ is compared is what it reads from the input and from the output.
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from decimal import Decimal
@@ -287,6 +288,30 @@ def test_translate_keeps_tsv(translated, rows):
         [row[3] for row in fields],
         [row[4].rstrip("\r\n") for row in fields],
     )
+
+
+CSV_FIELD = st.one_of(FIELD, st.sampled_from(["a,b", 'say ""hi""', "two\nlines\tof it", '"']))
+
+
+@few
+@given(rows=st.lists(st.tuples(CSV_FIELD, CSV_FIELD, END), min_size=1, max_size=12))
+def test_translate_keeps_csv(translated, rows):
+    quoted = [
+        ",".join('"' + text.replace("\0", "").replace('"', '""') + '"' for text in row[:2])
+        for row in rows
+    ]
+    data = "".join(f"{row}{end}" for row, (*_, end) in zip(quoted, rows, strict=True))
+    output = translated("in.csv", f"source,x\n{data}".encode()).decode()
+    header, *written = csv.reader(io.StringIO(output, newline=""), strict=True)
+    assert header == ["source", "x", "translation", "tier"]
+    assert len(written) == len(rows)
+    place = output.index("\n") + 1
+    for raw, row, (*_, end) in zip(quoted, written, rows, strict=True):
+        assert output.startswith(raw + ",", place)
+        place = output.index(f",{row[3]}{end}", place + len(raw)) + len(f",{row[3]}{end}")
+    assert place == len(output)
+    sources, _, translations, tiers = zip(*written, strict=True)
+    check_rows(sources, translations, tiers)
 
 
 @few

@@ -182,7 +182,9 @@ def _figures(report: Report) -> dict[str, str]:
             f"{report.retranslated_share or 0:.1%} of at most {report.share:.1%}"
         )
     if report.pinned:
-        figures["pinned"] = ", ".join(f"{count:,} to {name}" for name, count in report.pinned.items())
+        figures["pinned"] = ", ".join(
+            f"{count:,} to {name}" for name, count in report.pinned.items()
+        )
     if report.expected_severe_share is not None:
         name = f"retranslations expected to lose {-(report.severe_gain or 0):g} points or more"
         figures[name] = f"{report.expected_severe_share:.1%}"

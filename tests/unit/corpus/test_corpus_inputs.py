@@ -13,7 +13,7 @@ from routelmt_cli.corpus.reader import open_corpus
 from routelmt_cli.errors import UsageError
 
 FORMATS = list(Format)
-LINE_FORMATS = [Format.TSV, Format.JSONL, Format.TEXT]
+LINE_FORMATS = [Format.TSV, Format.CSV, Format.JSONL, Format.TEXT]
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -59,6 +59,7 @@ def test_unreadable_file(corpus_file, monkeypatch, format):
 def test_invalid_utf8_names_the_line_and_hints_at_iconv(open_bytes, sources_of, format):
     rows = {
         Format.TSV: [b"source\tother", b"a\tb", b"c\t\xe4"],
+        Format.CSV: [b"source,other", b"a,b", b"c,\xe4"],
         Format.JSONL: [b'{"source": "a"}', b'{"source": "b"}', b'{"source": "c", "o": "\xe4"}'],
         Format.TEXT: ["Grün".encode(), b"b", b"\xed\xa0\x80"],
     }[format]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from routelmt_cli.corpus.format import Format, detect_format
+from routelmt_cli.corpus.invalid import OnInvalid
 from routelmt_cli.corpus.layout import Layout
 from routelmt_cli.corpus.naming import default_output
 from routelmt_cli.errors import UsageError
@@ -24,6 +25,10 @@ from routelmt_cli.errors import UsageError
         (None, "tsv", Format.TSV),
         ("a.txt", "jsonl", Format.JSONL),
         ("a.csv", "text", Format.TEXT),
+        ("a.CSV", None, Format.CSV),
+        ("a.tsv.gz", None, Format.TSV),
+        ("a.jsonl.ZST", None, Format.JSONL),
+        ("a.gz", "csv", Format.CSV),
     ],
 )
 def test_detects_format(name, declared, expected):
@@ -33,16 +38,24 @@ def test_detects_format(name, declared, expected):
 @pytest.mark.parametrize(
     ("name", "declared", "message"),
     [
-        ("a.tsv.gz", None, "cannot tell the format of a.tsv.gz: its ending '.gz' is unknown"),
+        ("a.tsv.bz2", None, "cannot tell the format of a.tsv.bz2: its ending '.bz2' is unknown"),
         ("corpus", None, "cannot tell the format of corpus: it has no ending"),
-        ("a.tsv", "csv", "unknown format 'csv'"),
+        ("corpus.gz", None, "cannot tell the format of corpus: it has no ending"),
+        ("a.tsv", "xls", "unknown format 'xls'"),
     ],
 )
 def test_unknown_format_hints_at_the_option(name, declared, message):
     with pytest.raises(UsageError) as caught:
         detect_format(name, declared)
     assert caught.value.message == message
-    assert caught.value.hint == "--format tsv|parquet|jsonl|text"
+    assert caught.value.hint == "--format tsv|csv|parquet|jsonl|text"
+
+
+@pytest.mark.parametrize(("name", "declared"), [("a.parquet.gz", None), ("a.zst", "parquet")])
+def test_parquet_is_compressed_within(name, declared):
+    with pytest.raises(UsageError, match="parquet is compressed within") as caught:
+        detect_format(name, declared)
+    assert "unpack it first" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -74,8 +87,10 @@ def test_headerless_column_must_be_a_number_from_one(column):
 def test_layout_refuses_options_of_other_formats():
     with pytest.raises(UsageError, match="plain text has no columns, so no source column 'de'"):
         Layout(Format.TEXT, "de")
-    with pytest.raises(UsageError, match="--no-header is for TSV; jsonl names its columns"):
+    with pytest.raises(UsageError, match="--no-header is for TSV and CSV; jsonl names its columns"):
         Layout(Format.JSONL, None, has_header=False)
+    with pytest.raises(UsageError, match="--on-invalid is for files of lines, not for parquet"):
+        Layout(Format.PARQUET, on_invalid=OnInvalid.SKIP)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +100,9 @@ def test_layout_refuses_options_of_other_formats():
         ("x/a.b.jsonl", "x/a.b.de.jsonl"),
         ("corpus", "corpus.de"),
         (".hidden", ".hidden.de"),
+        ("x/a.b.tsv.gz", "x/a.b.de.tsv.gz"),
+        ("a.jsonl.zst", "a.de.jsonl.zst"),
+        ("corpus.gz", "corpus.de.gz"),
         ("a.de.txt", "a.de.de.txt"),
     ],
 )

@@ -1,5 +1,6 @@
 """For every format and any content: n rows in, n rows out, input bytes kept, order kept."""
 
+import csv
 import io
 import json
 
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routelmt_cli.corpus.format import Format
+from routelmt_cli.corpus.writer import AddedColumn
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 # Oddities drawn often: what str.splitlines and universal newlines would stumble over.
@@ -45,6 +47,42 @@ def test_tsv(open_bytes, sources_of, translated, data, width, has_header, batch_
         f"{line}\t{new}{end}" for line, new, end in zip(lines, added, terminators, strict=True)
     )
     assert translated(corpus, rows=batch_rows) == expected.encode()
+
+
+def _csv_field(text, quoted):
+    """Write a field of CSV: in quotes where it must be, or where one likes."""
+    quoted |= any(sign in text for sign in ',"\r\n')
+    return '"' + text.replace('"', '""') + '"' if quoted else text
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), st.integers(1, 4), st.booleans(), ROWS)
+def test_csv(open_bytes, sources_of, written, data, width, has_header, batch_rows):
+    # Python 3.10's csv refuses NUL.
+    cell = (CELL | st.sampled_from([",", "a\r\nb", "\n", "\t"])).map(lambda t: t.replace("\0", ""))
+    rows = data.draw(st.lists(st.lists(cell, min_size=width, max_size=width), min_size=1))
+    index = data.draw(st.integers(0, width - 1))
+    written_rows = [
+        ",".join(_csv_field(text, data.draw(st.booleans())) for text in row) for row in rows
+    ]
+    terminators = data.draw(st.lists(TERMINATORS, min_size=len(rows), max_size=len(rows)))
+    if has_header:
+        names = ["source" if n == index else f'c,"{n}' for n in range(width)]
+        written_rows.insert(0, ",".join(_csv_field(name, False) for name in names))
+        terminators.insert(0, "\r\n")
+    elif written_rows[0].startswith("\ufeff"):
+        return  # it would be a byte order mark
+    content = "".join(row + end for row, end in zip(written_rows, terminators, strict=True))
+    corpus = open_bytes(content.encode(), Format.CSV, None if has_header else index + 1, has_header)
+    assert sources_of(corpus, batch_rows) == [row[index] for row in rows]
+    columns = {AddedColumn("translation"): lambda n: rows[n][0], AddedColumn("tier"): lambda n: "x"}
+    output = written(corpus, columns, batch_rows).decode()
+    added = ["translation,tier"] * has_header + [f"{_csv_field(row[0], False)},x" for row in rows]
+    assert output == "".join(
+        f"{row},{new}{end}" for row, new, end in zip(written_rows, added, terminators, strict=True)
+    )
+    again = list(csv.reader(io.StringIO(output, newline=""), strict=True))[has_header:]
+    assert again == [[*row, row[0], "x"] for row in rows]
 
 
 @settings(max_examples=60, deadline=None)
