@@ -60,7 +60,15 @@ class Choice:
         found = {name: int(repeats[self.code == code].sum()) for code, name in names.items()}
         return {name: count for name, count in found.items() if count}
 
-    def reason(self, item: int, gain: float, *, allowed: bool = True, pinned: bool = False) -> str:
+    def reason(
+        self,
+        item: int,
+        gain: float,
+        *,
+        allowed: bool = True,
+        pinned: bool = False,
+        limits: str = "budget",
+    ) -> str:
         """Say in a word why an item has the hypothesis that it has.
 
         Parameters
@@ -73,6 +81,8 @@ class Choice:
             Whether a limit on risk, if there is one, lets it through.
         pinned
             Whether it was the user's wish.
+        limits
+            What the run keeps to, in words.
         """
         code = int(self.code[item])
         if pinned and code in (TAKEN, NOT_SENT):
@@ -85,7 +95,7 @@ class Choice:
             return f"guard: {REASONS[code - _GUARDED]}"
         if gain <= 0:
             return "no predicted gain"
-        return "over budget" if allowed else "too risky"
+        return f"over {limits}" if allowed else "too risky"
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ class Estimate:
             ("budget", format_usd(self.budget_nanousd) if self.budget_is_given else "none"),
         ]
         if self.share is not None:
-            rows.append(("share of the text, at most", f"{self.share:.4g}"))
+            rows.append(("share of the source tokens, at most", f"{self.share:.1%}"))
         if self.pinned_worst_nanousd:
             rows.append(
                 ("pinned to the large model, at most", format_usd(self.pinned_worst_nanousd))

@@ -90,7 +90,11 @@ def _explanations(
         "cost_usd": [usd_decimal(int(cost[item]) if item >= 0 else 0) for item in rows],
         "reason": [
             choice.reason(
-                item, float(gain[item]), allowed=bool(allowed[item]), pinned=bool(pinned[item])
+                item,
+                float(gain[item]),
+                allowed=bool(allowed[item]),
+                pinned=bool(pinned[item]),
+                limits="budget" if plan.facts.get("share") is None else "budget or share",
             )
             if item >= 0
             else "empty"

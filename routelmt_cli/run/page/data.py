@@ -274,7 +274,9 @@ def _cards(run: Run, plan: RunPlan, choice: Choice) -> list[Card]:
                 gain=float(gain[item]),
                 risk=None if risk is None else float(risk[item]),
                 spend=format_usd(retranslation.spend_nanousd),
-                verdict=_verdict(choice, item, float(gain[item])),
+                verdict=_verdict(
+                    choice, item, float(gain[item]), pinned=bool(run.wishes.pinned[item])
+                ),
                 base=base,
                 reasons=reasons,
                 rest=float(gain[item]) - base - sum(one.points for one in reasons),
@@ -283,9 +285,9 @@ def _cards(run: Run, plan: RunPlan, choice: Choice) -> list[Card]:
     return cards
 
 
-def _verdict(choice: Choice, item: int, gain: float) -> str:
+def _verdict(choice: Choice, item: int, gain: float, *, pinned: bool) -> str:
     """Say what became of a retranslation, and why."""
-    reason = choice.reason(item, gain)
+    reason = choice.reason(item, gain, pinned=pinned)
     why = WHY_KEPT.get(reason.removeprefix("guard: "))
     return reason if why is None else f"{reason}: {why}"
 
