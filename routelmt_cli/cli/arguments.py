@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -19,13 +18,6 @@ def card_names() -> list[str]:
     from routelmt_cli.translators.catalogue import card_names as names
 
     return names()
-
-
-class Weight(str, Enum):
-    """What a segment counts in the knapsack."""
-
-    length = "length"
-    segment = "segment"
 
 
 Input = Annotated[
@@ -69,9 +61,32 @@ RouterBundle = Annotated[
 ForceRouter = Annotated[
     bool, typer.Option("--force-router", help="Use a router made for other models.")
 ]
-WeightOption = Annotated[
-    Weight,
-    typer.Option("--weight", help="Segments count by their length in tokens, or all alike."),
+Weight = Annotated[
+    str,
+    typer.Option(
+        "--weight",
+        metavar="RULE",
+        help="Segments count by their length in tokens, all alike (segment), or by numbers of "
+        "your own (column:NAME).",
+    ),
+]
+Pin = Annotated[
+    str | None,
+    typer.Option(
+        "--pin",
+        metavar="column:NAME",
+        help="Column that sends segments to a model whatever the router says: small, large or "
+        "empty.",
+    ),
+]
+MaxHours = Annotated[
+    float | None,
+    typer.Option(
+        "--max-hours",
+        metavar="HOURS",
+        help="Stop after so long; run it again and it continues.",
+        show_default="no limit",
+    ),
 ]
 Guard = Annotated[
     float | None,

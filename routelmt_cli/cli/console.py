@@ -124,10 +124,20 @@ class Console:
         _add_row(table, "all", f"{report.segments:,}", format_usd(report.spend_nanousd))
         out.print(table)
         fictional = " (illustrative prices)" if report.prices_are_illustrative else ""
-        say(
-            f"budget {format_usd(report.budget_nanousd)}{fictional}, "
-            f"unspent {format_usd(report.budget_nanousd - report.spend_nanousd)}"
-        )
+        if report.budget_is_given:
+            say(
+                f"budget {format_usd(report.budget_nanousd)}{fictional}, "
+                f"unspent {format_usd(report.budget_nanousd - report.spend_nanousd)}"
+            )
+        else:
+            say(f"no budget{fictional}")
+        if report.share is not None:
+            say(
+                f"retranslated {report.retranslated_share or 0:.1%} of the source tokens, "
+                f"at most {report.share:.1%} allowed"
+            )
+        if report.pinned:
+            say(f"pinned: {_counts(report.pinned)}")
         say(
             f"predicted gain {report.predicted_gain:+.2f} {report.metric.split('|')[0]} over all "
             f"drafts; knapsack within {report.knapsack_gap:.2%} of the optimum"

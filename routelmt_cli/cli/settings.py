@@ -28,12 +28,12 @@ COMMANDS = ("translate", "plan", "calibrate", "evaluate")
 _RUNNING = COMMANDS[:3]  # what holds for all is of runs; evaluate is asked other questions
 _TYPED_ALONE = frozenset(["output", "restart", "overwrite", "dry-run", "force-router", "help"])
 # Without a budget, plan and calibrate do something else: it is never meant for them by the way.
-_OF_TRANSLATE_ALONE = frozenset(["budget", "share", "max-hours", "explain"])
+_OF_TRANSLATE_ALONE = frozenset(["budget", "share", "explain"])
 # Too particular to a command to hold for all of them.
 _FOR_ALL = frozenset(
     (
         *("small", "large", "router", "from", "to", "format", "source-column", "no-header"),
-        *("weight", "pin", "guard", "deterministic", "quiet", "verbose"),
+        *("weight", "pin", "guard", "max-hours", "deterministic", "quiet", "verbose"),
         *_OF_TRANSLATE_ALONE,
     )
 )

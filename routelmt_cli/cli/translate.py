@@ -16,12 +16,22 @@ from routelmt_cli.run.options import DEFAULT_LARGE, DEFAULT_SMALL
 def translate(
     source: arguments.Input,
     budget: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="USD",
             help="Limit of all spending, drafts included: 5, 0.003; auto:5 finds the knee up to 5.",
+            show_default="needed without --share",
         ),
-    ],
+    ] = None,
+    share: Annotated[
+        str | None,
+        typer.Option(
+            metavar="P",
+            help="Limit on the share of the source tokens that is retranslated, such as 30%.",
+            show_default="no limit",
+        ),
+    ] = None,
+    max_hours: arguments.MaxHours = None,
     output: Annotated[
         str | None,
         typer.Option("--output", "-o", metavar="OUT", help="Output file; - is stdout."),
@@ -36,7 +46,8 @@ def translate(
     source_column: arguments.SourceColumn = None,
     no_header: arguments.NoHeader = False,
     on_invalid: arguments.Invalid = OnInvalid.ERROR,
-    weight: arguments.WeightOption = arguments.Weight.length,
+    weight: arguments.Weight = "length",
+    pin: arguments.Pin = None,
     guard: arguments.Guard = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Add predicted_gain, cost_usd and reason.")
@@ -54,13 +65,13 @@ def translate(
 ) -> int:
     """Translate a corpus: draft all of it, retranslate what gains most within the budget.
 
-    Run it again after an interruption and it continues; run it with a larger --budget and only
-    the difference is spent.
+    Run it again after an interruption and it continues; run it with a larger --budget or --share
+    and only the difference is spent.
     """
     from routelmt_cli.cli.console import Console
     from routelmt_cli.run.options import TranslateOptions
 
-    limit, auto = arguments.parse_budget(budget)
+    limit, auto = (None, False) if budget is None else arguments.parse_budget(budget)
     options = TranslateOptions(
         corpus=arguments.corpus_options(
             source, format_name, source_column, no_header=no_header, on_invalid=on_invalid
@@ -74,7 +85,10 @@ def translate(
         to_stdout=output == "-",
         router=router,
         force_router=force_router,
-        weight=weight.value,
+        weight=weight,
+        pin=pin,
+        share=None if share is None else arguments.parse_share(share, "--share"),
+        max_hours=max_hours,
         guard=guard,
         explain=explain,
         overwrite=overwrite,

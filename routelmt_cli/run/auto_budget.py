@@ -23,7 +23,7 @@ _KNEE = "budget at the knee"
 
 def known_budget(run: Run) -> int:
     """Return the budget that the options give or, where it was decided before, that one."""
-    limit = run.options.budget_nanousd
+    limit = run.budget_nanousd
     knee = run.journal.meta(_KNEE) if run.options.auto_budget else None
     return limit if knee is None else _within(run, int(knee))
 
@@ -34,14 +34,14 @@ def settle_budget(run: Run, predict: Callable[[], Prediction]) -> Run:
     Parameters
     ----------
     run
-        Whose drafts are bought; its options' budget is the limit.
+        Whose drafts are bought; its budget is the limit.
     predict
         Predicts every item.
 
     Returns
     -------
     Run
-        With the budget in its options.
+        With the budget that was found.
     """
     if not run.options.auto_budget:
         return run
@@ -49,14 +49,14 @@ def settle_budget(run: Run, predict: Callable[[], Prediction]) -> Run:
         every = np.arange(run.segments.items, dtype=np.int64)
         knee = make_curve(run, every, predict()).knee()
         run.journal.set_meta({_KNEE: knee.budget_nanousd})
-    budget, limit = known_budget(run), run.options.budget_nanousd
+    budget, limit = known_budget(run), run.budget_nanousd
     why = "the limit, which the knee lies beyond" if budget == limit else "the knee of the curve"
     run.progress.note(
         f"budget {format_usd(budget)} of at most {format_usd(limit)}: {why} (see routelmt plan)"
     )
-    return replace(run, options=replace(run.options, budget_nanousd=budget))
+    return replace(run, budget_nanousd=budget)
 
 
 def _within(run: Run, knee_nanousd: int) -> int:
     wanted = max(knee_nanousd, run.journal.committed_nanousd())
-    return min(wanted, run.options.budget_nanousd)
+    return min(wanted, run.budget_nanousd)

@@ -154,7 +154,7 @@ class BudgetCurve:
 
     def __init__(self, items: Items, whole: Whole, money: Money, accuracy: Accuracy | None) -> None:
         self._items, self._whole, self._money, self._accuracy = items, whole, money, accuracy
-        self._weight = max(float(items.weight.sum()), 1.0)
+        self._weight = float(items.weight.sum()) or 1.0
         expansion = _ratio(whole.source_tokens, int(items.source_tokens.sum()))
         value = np.where(items.allowed, items.gain * items.weight, 0.0)
         projected = np.ceil(items.cost_nanousd * expansion)

@@ -137,7 +137,7 @@ def plan(options: PlanOptions, progress: Progress) -> BudgetPlan:
     ) as (run, folder):
         items = sampled_items(run.segments.items, options.sample)
         # Where nothing may be spent, what was sent before is still received.
-        limit = max(options.run.budget_nanousd, run.journal.committed_nanousd())
+        limit = max(options.run.budget_nanousd or 0, run.journal.committed_nanousd())
         run.spender(limit).buy(run.small, items, "drafting")
         if run.journal.bought(SMALL, run.segments.items).all():
             items = np.arange(run.segments.items, dtype=np.int64)

@@ -1,8 +1,9 @@
 """Which hypothesis each item gets in the end, and why: the second guard applied to the journal.
 
 The journal goes in, one code an item comes out. What always holds: the rules are asked first, a
-router's chooser only about what they let pass and where the draft has text; every answer rests on
-its item alone, so it is the same whenever and in whichever order retranslations were bought.
+router's chooser only about what they let pass and where the draft has text, and neither about what
+is pinned to the large model; every answer rests on its item alone, so it is the same whenever and
+in whichever order retranslations were bought.
 """
 
 from __future__ import annotations
@@ -59,7 +60,15 @@ class Choice:
         found = {name: int(repeats[self.code == code].sum()) for code, name in names.items()}
         return {name: count for name, count in found.items() if count}
 
-    def reason(self, item: int, gain: float, *, allowed: bool = True) -> str:
+    def reason(
+        self,
+        item: int,
+        gain: float,
+        *,
+        allowed: bool = True,
+        pinned: bool = False,
+        limits: str = "budget",
+    ) -> str:
         """Say in a word why an item has the hypothesis that it has.
 
         Parameters
@@ -70,8 +79,14 @@ class Choice:
             Its predicted gain.
         allowed
             Whether a limit on risk, if there is one, lets it through.
+        pinned
+            Whether it was the user's wish.
+        limits
+            What the run keeps to, in words.
         """
         code = int(self.code[item])
+        if pinned and code in (TAKEN, NOT_SENT):
+            return "pinned"
         if code == TAKEN:
             return "retranslated"
         if code == FAILED:
@@ -80,7 +95,7 @@ class Choice:
             return f"guard: {REASONS[code - _GUARDED]}"
         if gain <= 0:
             return "no predicted gain"
-        return "over budget" if allowed else "too risky"
+        return f"over {limits}" if allowed else "too risky"
 
 
 @dataclass(frozen=True)
@@ -126,6 +141,8 @@ def choose(
     segments: Segments,
     target_language: str,
     second_opinion: SecondOpinion | None = None,
+    *,
+    pinned: npt.NDArray[np.bool_] | None = None,
 ) -> Choice:
     """Decide for every bought retranslation whether it replaces its draft.
 
@@ -137,6 +154,9 @@ def choose(
         A language code; it tells which script is expected.
     second_opinion
         Whose chooser is asked after the rules; None for the rules alone.
+    pinned
+        bool of shape (items,): items that take their retranslation whatever the rules and the
+        chooser say, if only it has text; None for no such items.
     """
     code = np.zeros(segments.items, np.int8)
     numbers = {NO_REASON: TAKEN, **{name: _GUARDED + i for i, name in enumerate(REASONS)}}
@@ -144,10 +164,12 @@ def choose(
         end = min(first + _BLOCK_ITEMS, segments.items)
         bought = []
         for one in journal.hypotheses(LARGE, range(first, end)):
-            if one.failure is None:
-                bought.append(one)
-            else:
+            if one.failure is not None:
                 code[one.item] = FAILED
+            elif pinned is not None and pinned[one.item] and one.text.strip():
+                code[one.item] = TAKEN
+            else:
+                bought.append(one)
         if not bought:
             continue
         reasons = _reasons(journal, segments, bought, target_language)

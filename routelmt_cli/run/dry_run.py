@@ -28,13 +28,15 @@ from routelmt_cli.run.corpus_input import open_input
 from routelmt_cli.run.folder import RunFolder
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.options import TranslateOptions
+from routelmt_cli.run.pipeline import worst_of_all
 from routelmt_cli.run.planning import RunPlan
 from routelmt_cli.run.prediction import predict, predict_draft_tokens
 from routelmt_cli.run.progress import Progress
 from routelmt_cli.run.segments import Segments, scan
 from routelmt_cli.run.setup import find_limit, find_pair_and_router, translate_identity
-from routelmt_cli.run.spending import left_nanousd
+from routelmt_cli.run.spending import left_nanousd, needed_nanousd
 from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
+from routelmt_cli.run.wishes import Wishes, read_wishes
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,12 @@ class Estimate:
         The plan, where the drafts are already bought, and what they cost.
     auto_budget
         Whether the budget is only the most that may be spent.
+    pinned_worst_nanousd
+        Of what is pinned to the large model and not sent yet, at most.
+    share
+        The most of the text that may be retranslated; None for any share.
+    budget_is_given
+        Whether the budget was asked for; otherwise it is the worst case of everything.
     """
 
     segments: int
@@ -68,20 +76,30 @@ class Estimate:
     plan: RunPlan | None
     spent_nanousd: int
     auto_budget: bool = False
+    pinned_worst_nanousd: int = 0
+    share: float | None = None
+    budget_is_given: bool = True
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the figures as (name, value) texts."""
         rows = [
             ("segments", f"{self.segments:,} ({self.distinct_segments:,} distinct)"),
-            ("budget", format_usd(self.budget_nanousd)),
+            ("budget", format_usd(self.budget_nanousd) if self.budget_is_given else "none"),
         ]
+        if self.share is not None:
+            rows.append(("share of the source tokens, at most", f"{self.share:.1%}"))
+        if self.pinned_worst_nanousd:
+            rows.append(
+                ("pinned to the large model, at most", format_usd(self.pinned_worst_nanousd))
+            )
         if self.plan is None:
             if self.refused:
                 left, drafts = 0, 0
             else:
                 drafts = self.spent_nanousd + self.draft_cost_nanousd
                 left = max(0, self.budget_nanousd - drafts)
-            share = min(1.0, left / self.large_cost_nanousd) if self.large_cost_nanousd else 1.0
+            most = 1.0 if self.share is None else self.share
+            share = min(most, left / self.large_cost_nanousd) if self.large_cost_nanousd else most
             low, high = self.large_cost_range_nanousd
             spent = [("spent already", format_usd(self.spent_nanousd))] if self.begun else []
             return [
@@ -92,7 +110,10 @@ class Estimate:
                 ("left for retranslations", format_usd(left)),
                 ("retranslating all, predicted cost", format_usd(self.large_cost_nanousd)),
                 ("retranslating all, cautious range", f"{format_usd(low)} to {format_usd(high)}"),
-                ("predicted spend", format_usd(drafts + min(left, self.large_cost_nanousd))),
+                (
+                    "predicted spend",
+                    format_usd(drafts + min(left, int(self.large_cost_nanousd * most))),
+                ),
                 ("share of the text that fits", f"{share:.0%}"),
             ]
         cost = int(self.plan.facts["cost_nanousd"])
@@ -107,8 +128,13 @@ class Estimate:
 
     @property
     def refused(self) -> bool:
-        """Whether the run would be refused: its drafts might not fit the budget."""
-        return not self.begun and self.draft_worst_nanousd > self.budget_nanousd
+        """Whether the run would be refused: its drafts and pins might not fit the budget."""
+        return not self.begun and self.needed_nanousd > self.budget_nanousd
+
+    @property
+    def needed_nanousd(self) -> int:
+        """What the budget must be at least for drafting to begin."""
+        return self.draft_worst_nanousd + self.pinned_worst_nanousd
 
     def remarks(self) -> list[str]:
         """Return what else is to be said, a line each."""
@@ -131,7 +157,7 @@ class Estimate:
         ]
         if self.refused:
             lines.append(
-                f"the budget must be at least {format_usd(self.draft_worst_nanousd)} "
+                f"the budget must be at least {format_usd(self.needed_nanousd)} "
                 "for drafting to begin"
             )
         return lines
@@ -156,6 +182,12 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
             progress.note(remark)
         small = open_tier(SMALL, pair.small, segments)
         large = open_tier(LARGE, pair.large, segments)
+        wishes = read_wishes(source.corpus, segments, small, options)
+        budget = options.budget_nanousd
+        if budget is None:
+            budget = worst_of_all(small, large)
+        sent = np.zeros(segments.items, np.bool_)
+        pinned_worst = needed_nanousd(None, large, np.flatnonzero(wishes.to_large))
         folder = run_folder.in_cache(begun_with) if path is None else run_folder.beside(path)
         plan, spent, drafted = None, 0, np.zeros(segments.items, np.bool_)
         records: list[OutputRecord] = []
@@ -163,14 +195,18 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
             with RunFolder(folder) as held:
                 records = output_records(held, tolerant=options.restart)
                 if not options.restart and anything_sent(held):
-                    refuse_other_run(held, begun_with, options.budget_nanousd)
+                    refuse_other_run(held, begun_with, budget)
                     with Journal(held.journal) as journal:
                         spent = journal.spend_nanousd()
                         drafted = journal.bought(SMALL, segments.items)
+                        sent = journal.sent(LARGE, segments.items)
+                        pins = np.flatnonzero(wishes.to_large)
+                        pinned_worst = needed_nanousd(journal, large, pins)
                         if drafted.all():
                             plan = _plan(
                                 held,
-                                options,
+                                wishes,
+                                budget,
                                 journal=journal,
                                 segments=segments,
                                 small=small,
@@ -179,6 +215,7 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
                                 pair=pair.label,
                                 limit=limit,
                             )
+        wishes.refuse_share(sent)
         if path is not None:
             output.refuse_foreign(path, records, overwrite=options.overwrite)
         draft_tokens = predict_draft_tokens(router, small)
@@ -188,7 +225,7 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
         return Estimate(
             segments=segments.rows,
             distinct_segments=segments.items,
-            budget_nanousd=options.budget_nanousd,
+            budget_nanousd=budget,
             begun=bool(drafted.any()),
             draft_cost_nanousd=prefix + draft_cost,
             draft_worst_nanousd=prefix + _sum(small.worst_nanousd[~drafted]),
@@ -197,6 +234,9 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
             plan=plan,
             spent_nanousd=spent,
             auto_budget=options.auto_budget,
+            pinned_worst_nanousd=pinned_worst,
+            share=options.share,
+            budget_is_given=options.budget_nanousd is not None,
         )
 
 
@@ -218,7 +258,8 @@ def _sum(nanousd: npt.NDArray[np.int64]) -> int:
 
 def _plan(
     folder: RunFolder,
-    options: TranslateOptions,
+    wishes: Wishes,
+    budget_nanousd: int,
     *,
     journal: Journal,
     segments: Segments,
@@ -228,13 +269,11 @@ def _plan(
     pair: str,
     limit: GuardLimit | None,
 ) -> RunPlan:
-    budget = options.budget_nanousd
-    plan = planning.load_plan(folder.plan, budget)
+    plan = planning.load_plan(folder.plan, budget_nanousd, wishes.share)
     if plan is None:
         prediction = predict(journal, segments, small, large, router, pair)
-        weight = planning.weights(options.weight, segments, small)
-        plan = planning.solve(prediction, weight, journal, large, budget, limit)
-    return _what_remains(plan, journal, large, budget)
+        plan = planning.solve(prediction, wishes, journal, large, budget_nanousd, limit)
+    return _what_remains(plan, journal, large, budget_nanousd)
 
 
 def _what_remains(plan: RunPlan, journal: Journal, large: Tier, budget_nanousd: int) -> RunPlan:

@@ -14,6 +14,7 @@ from pathlib import Path
 from routelmt_cli.gain.conformal import GuardLimit
 from routelmt_cli.gain.router import Router
 from routelmt_cli.run.corpus_input import CorpusInput
+from routelmt_cli.run.deadline import Deadline
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.options import TranslateOptions
 from routelmt_cli.run.progress import Progress
@@ -21,6 +22,7 @@ from routelmt_cli.run.segments import Segments
 from routelmt_cli.run.setup import Pair
 from routelmt_cli.run.spending import Spender
 from routelmt_cli.run.tiers import Tier
+from routelmt_cli.run.wishes import Wishes
 
 
 @dataclass
@@ -45,6 +47,11 @@ class Run:
 
     Attributes
     ----------
+    budget_nanousd
+        What bounds the run's spend: its options' budget, or less where that is the most; or the
+        worst case of everything, where the options name none.
+    wishes
+        What the options ask of single segments.
     output
         The output file; None for standard output.
     """
@@ -56,7 +63,10 @@ class Run:
     segments: Segments
     small: Tier
     large: Tier
+    wishes: Wishes
     journal: Journal
+    budget_nanousd: int
+    deadline: Deadline
     options: TranslateOptions
     progress: Progress
     clock: Clock
@@ -70,4 +80,5 @@ class Run:
             budget_nanousd=budget_nanousd,
             deterministic=self.options.pair.deterministic,
             progress=self.progress,
+            deadline=self.deadline,
         )

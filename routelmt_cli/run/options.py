@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from routelmt_cli.corpus.invalid import OnInvalid
 from routelmt_cli.errors import UsageError
@@ -13,7 +12,7 @@ from routelmt_cli.errors import UsageError
 DEFAULT_SMALL = "smollm2-135m"
 DEFAULT_LARGE = "gemma3-270m"
 
-WeightRule = Literal["length", "segment"]
+_COLUMN = "column:"
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class TranslateOptions:
     to_stdout
         Write to standard output whatever the input is.
     budget_nanousd
-        The limit for everything that the run spends.
+        The limit for everything that the run spends; None for none, where a share is the limit.
     auto_budget
         Spend only up to where the budget curve bends, and never above ``budget_nanousd``.
     router
@@ -77,7 +76,14 @@ class TranslateOptions:
     force_router
         Use a router that was calibrated for other models or languages.
     weight
-        What a segment counts in the knapsack.
+        What a segment counts in the knapsack: ``length``, ``segment`` or ``column:NAME``.
+    pin
+        ``column:NAME`` of what pins segments to a tier; None for no pins.
+    share
+        The most of the source tokens that may be retranslated, above 0 and at most 1; None for
+        any share.
+    max_hours
+        Stop after so long, to be continued another time; None for never.
     guard
         Bound on the share of severe regressions that is expected among the retranslations, above
         0 and below 1; None for no bound.
@@ -91,17 +97,58 @@ class TranslateOptions:
 
     corpus: CorpusOptions
     pair: PairOptions
-    budget_nanousd: int
+    budget_nanousd: int | None
     auto_budget: bool = False
     output: Path | None = None
     to_stdout: bool = False
     router: Path | None = None
     force_router: bool = False
-    weight: WeightRule = "length"
+    weight: str = "length"
+    pin: str | None = None
+    share: float | None = None
+    max_hours: float | None = None
     guard: float | None = None
     explain: bool = False
     overwrite: bool = False
     restart: bool = False
+
+    def __post_init__(self) -> None:
+        if self.weight not in ("length", "segment"):
+            column_of(self.weight, "--weight", "length, segment or column:NAME")
+        if self.pin is not None:
+            column_of(self.pin, "--pin", "column:NAME")
+        if self.share is not None and not 0 < self.share <= 1:
+            raise UsageError(
+                f"--share {self.share:.6g} is no share above 0 and up to 1",
+                hint="write a share such as 30% or 0.3",
+            )
+        if self.max_hours is not None and not 0 < self.max_hours < math.inf:
+            raise UsageError(
+                f"--max-hours {self.max_hours:g} is no time", hint="write hours, such as 8 or 0.5"
+            )
+        if self.budget_nanousd is None and self.share is None:
+            raise UsageError(
+                "neither --budget nor --share is given", hint="add one of them, such as --budget 5"
+            )
+        if self.auto_budget and self.share is not None:
+            raise UsageError(
+                "--share and --budget auto both choose how much is retranslated",
+                hint="leave one of them out",
+            )
+
+
+def column_of(value: str, option: str = "", allowed: str = "column:NAME") -> str:
+    """Return the name in ``column:NAME``.
+
+    Raises
+    ------
+    UsageError
+        It is written otherwise.
+    """
+    name = value.removeprefix(_COLUMN)
+    if not value.startswith(_COLUMN) or not name:
+        raise UsageError(f"invalid value for '{option}': {value!r}", hint=f"write {allowed}")
+    return name
 
 
 @dataclass(frozen=True)
@@ -147,6 +194,10 @@ class PlanOptions:
         if self.target_gain is not None and self.target_share is not None:
             raise UsageError(
                 "--target-gain and --target-share are both given", hint="ask for one at a time"
+            )
+        if self.sample is not None and self.run.pin is not None:
+            raise UsageError(
+                "--sample cannot tell what pinned segments cost", hint="leave --sample or --pin out"
             )
 
 

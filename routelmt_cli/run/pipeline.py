@@ -24,6 +24,7 @@ from routelmt_cli.run.auto_budget import known_budget, settle_budget
 from routelmt_cli.run.choice import Choice, SecondOpinion, choose
 from routelmt_cli.run.continuing import OutputRecord, open_journal
 from routelmt_cli.run.corpus_input import open_input
+from routelmt_cli.run.deadline import Deadline
 from routelmt_cli.run.folder import RunFolder
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.opened import Clock, Run
@@ -40,6 +41,7 @@ from routelmt_cli.run.segments import Segments, scan
 from routelmt_cli.run.setup import Pair, find_limit, find_pair_and_router, translate_identity
 from routelmt_cli.run.spending import needed_nanousd
 from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
+from routelmt_cli.run.wishes import Wishes, read_wishes
 
 
 def translate(options: TranslateOptions, progress: Progress | None = None) -> Report:
@@ -91,7 +93,7 @@ def open_run(
     keeps_budget
         Take the budget that the run had before, 0 for a new one, instead of the options'.
     """
-    clock = Clock()
+    clock, deadline = Clock(), Deadline(options.max_hours)
     added = [column.name for column in writing.added_columns(explain=options.explain)]
     with open_input(options.corpus, added) as source:
         pair, router = find_pair_and_router(options, progress)
@@ -112,21 +114,29 @@ def open_run(
                 source.refuse_change()
             for remark in source.corpus.remarks():
                 progress.note(remark)
-            budget = options.budget_nanousd
-            if keeps_budget:
-                budget = 0 if options.restart else _budget_before(folder)
             with clock.stage("count tokens"):
                 small = _open_small(pair, router, segments)
                 large = open_tier(LARGE, pair.large, segments)
+            with clock.stage("read"):
+                wishes = read_wishes(source.corpus, segments, small, options)
+            given = options.budget_nanousd
+            if keeps_budget:
+                given = 0 if options.restart else _budget_before(folder)
+            budget = worst_of_all(small, large) if given is None else given
+
+            def check_all(journal: Journal | None) -> None:
+                check_before(small, budget, journal)
+                if not plans_only:
+                    refuse_pins(small, large, wishes, budget, journal)
 
             with open_journal(
                 folder,
                 begun_with,
-                budget,
+                given,
                 restart=options.restart,
                 finishes=not plans_only,
                 input_name=source.absolute_name,
-                check_before=partial(check_before, small, budget),
+                check_before=check_all,
                 check_output=check_output,
             ) as journal:
                 run = Run(
@@ -137,7 +147,10 @@ def open_run(
                     segments=segments,
                     small=small,
                     large=large,
+                    wishes=wishes,
                     journal=journal,
+                    budget_nanousd=budget,
+                    deadline=deadline,
                     options=options,
                     progress=progress,
                     clock=clock,
@@ -146,16 +159,16 @@ def open_run(
                 yield run, folder
 
 
-def _budget_before(folder: RunFolder) -> int:
+def _budget_before(folder: RunFolder) -> int | None:
     known = folder.describe()
-    return 0 if known is None else int(known["budget_nanousd"] or 0)
+    return 0 if known is None else known["budget_nanousd"]
 
 
 def _translate(run: Run, folder: RunFolder) -> Report:
     path = run.output
     if path is not None and run.options.output is None:
         run.progress.note(f"writing to {path}")
-    spender = run.spender(run.options.budget_nanousd)
+    spender = run.spender(run.budget_nanousd)
     _retry(run, folder)
     with run.clock.stage("draft"):
         spender.buy(run.small, np.arange(run.segments.items, dtype=np.int64), "drafting")
@@ -167,14 +180,12 @@ def _translate(run: Run, folder: RunFolder) -> Report:
             run.progress.note(plan.drift_warning)
     with run.clock.stage("retranslate"):
         chosen = int(plan.chosen.sum())
-        spender = run.spender(run.options.budget_nanousd)
-        spender.buy(run.large, plan.order, "retranslating", expected=chosen)
+        spender = run.spender(run.budget_nanousd)
+        spender.buy(run.large, plan.order, "retranslating", expected=chosen, wishes=run.wishes)
     with run.clock.stage("write"):
         choice = _choose(run)
         _write(run, choice, plan, path)
-    report = make_report(
-        run.segments, run.journal, plan, choice, run.pair, run.router, run.clock.seconds
-    )
+    report = make_report(run, plan, choice)
     report.save(folder.report)
     render.save(gather(run, plan, choice, report), folder.page)
     return report
@@ -226,9 +237,57 @@ def refuse_small_budget(
         )
 
 
+def worst_of_all(small: Tier, large: Tier) -> int:
+    """Return what a run costs at most that retranslates everything."""
+    tiers = (small, large)
+    # Python's integers: the sum can exceed 64 bits.
+    return sum(sum(tier.worst_nanousd.tolist()) + tier.prefix_nanousd for tier in tiers)
+
+
+def refuse_pins(
+    small: Tier, large: Tier, wishes: Wishes, budget_nanousd: int, journal: Journal | None
+) -> None:
+    """Refuse limits that might not cover what is pinned to the large model.
+
+    As with drafts the worst case counts, so that a run that begins can honour every pin.
+
+    Parameters
+    ----------
+    small, large, wishes
+        The run.
+    budget_nanousd
+        The budget.
+    journal
+        Of a run that is continued; None for a new one.
+
+    Raises
+    ------
+    UsageError, BudgetError
+        Of the share as ``Wishes.refuse_share`` does; or with the budget that would do.
+    """
+    items = len(wishes.weight)
+    nothing = np.zeros(items, np.bool_)
+    wishes.refuse_share(nothing if journal is None else journal.sent(LARGE, items))
+    pinned = np.flatnonzero(wishes.to_large)
+    if not len(pinned):
+        return
+    committed = 0 if journal is None else journal.committed_nanousd()
+    drafts = needed_nanousd(journal, small, np.arange(items))
+    pins = needed_nanousd(journal, large, pinned)
+    needed = committed + drafts + pins
+    if pins and needed > budget_nanousd:
+        raise BudgetError(
+            f"the segments pinned to '{LARGE}' may cost up to {format_usd(pins)} beside drafts and "
+            f"spend of {format_usd(committed + drafts)}, but the budget is "
+            f"{format_usd(budget_nanousd)}",
+            hint=f"give --budget {format_usd(needed)[1:]} or more, or pin fewer segments",
+        )
+
+
 def _choose(run: Run) -> Choice:
     opinion = SecondOpinion(run.router, run.pair.label, run.small)
-    return choose(run.journal, run.segments, run.pair.target_language, opinion)
+    pinned = run.wishes.to_large
+    return choose(run.journal, run.segments, run.pair.target_language, opinion, pinned=pinned)
 
 
 def _retry(run: Run, folder: RunFolder) -> None:
@@ -241,15 +300,15 @@ def _retry(run: Run, folder: RunFolder) -> None:
 
 
 def _plan(run: Run, folder: RunFolder, predict: Callable[[], Prediction]) -> RunPlan:
-    known = planning.load_plan(folder.plan, run.options.budget_nanousd)
+    known = planning.load_plan(folder.plan, run.budget_nanousd, run.wishes.share)
     if known is not None:
         return known
     plan = planning.solve(
         predict(),
-        planning.weights(run.options.weight, run.segments, run.small),
+        run.wishes,
         run.journal,
         run.large,
-        run.options.budget_nanousd,
+        run.budget_nanousd,
         run.limit,
     )
     planning.save_plan(plan, folder.plan)
@@ -266,6 +325,7 @@ def _write(run: Run, choice: Choice, plan: RunPlan, path: Path | None) -> None:
                 run.journal,
                 choice,
                 plan,
+                pinned=run.wishes.pinned,
                 explain=run.options.explain,
             )
         finally:

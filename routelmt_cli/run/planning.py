@@ -16,17 +16,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from routelmt_cli.budget import knapsack
+from routelmt_cli.budget import knapsack, two_limits
 from routelmt_cli.errors import UsageError
 from routelmt_cli.gain.conformal import GuardLimit
 from routelmt_cli.gain.drift import DriftReport
 from routelmt_cli.run.journal import Journal
-from routelmt_cli.run.options import WeightRule
 from routelmt_cli.run.prediction import Prediction
-from routelmt_cli.run.segments import Segments
 from routelmt_cli.run.spending import left_nanousd
 from routelmt_cli.run.tiers import LARGE, Tier
 from routelmt_cli.run.whole_file import write_whole
+from routelmt_cli.run.wishes import Wishes
 
 _FACTS = b"routelmt"
 _RISK, _DRIFT, _LIMIT = "regression_risk", "drift", "guard"
@@ -47,10 +46,12 @@ class RunPlan:
     chosen
         bool, whether the knapsack chose the item.
     order
-        int64 of shape (candidates,): items in the order of spending. The chosen come first; what
+        int64 of shape (candidates,): items in the order of spending. What is pinned to the large
+        model comes first, then what is chosen; what
         follows is bought only where actual spend stays below predicted cost.
     facts
-        ``budget_nanousd``, ``value``, ``bound``, ``gap``, ``cost_nanousd``, ``dual_price``.
+        ``budget_nanousd``, ``share``, ``value``, ``bound``, ``gap``, ``cost_nanousd`` (of pinned
+        items too), ``dual_price``.
     limit
         The limit on predicted risk that the plan keeps to; None for none.
     """
@@ -96,16 +97,9 @@ def allowed_by(limit: GuardLimit, prediction: Prediction) -> npt.NDArray[np.bool
     return limit.allows(np.full(len(prediction.gain), np.nan) if risk is None else risk)
 
 
-def weights(rule: WeightRule, segments: Segments, small: Tier) -> npt.NDArray[np.float64]:
-    """Return what each item counts in the knapsack, float64 of shape (items,)."""
-    if rule == "length":
-        return (segments.repeats * small.source_tokens).astype(np.float64)
-    return segments.repeats.astype(np.float64)
-
-
 def solve(
     prediction: Prediction,
-    weight: npt.NDArray[np.float64],
+    wishes: Wishes,
     journal: Journal,
     large: Tier,
     budget_nanousd: int,
@@ -113,27 +107,37 @@ def solve(
 ) -> RunPlan:
     """Solve the knapsack over everything that the large model has not been sent yet.
 
-    The capacity is what the budget leaves after settled spend, outstanding reservations and the
-    large model's prompt prefix. With a limit on predicted risk, only what it allows is a
-    candidate; nothing is, where the risk isn't known.
+    The capacity is what the budget leaves after settled spend, outstanding reservations, the
+    large model's prompt prefix, and the predicted cost of what is pinned to it, which comes first
+    in the order. A share of the source tokens is a second limit. With a limit on predicted risk,
+    only what it allows is a candidate; nothing is, where the risk isn't known.
     """
-    barred = journal.sent(LARGE, len(weight))
+    sent = journal.sent(LARGE, len(wishes.weight))
+    pinned = wishes.to_large & ~sent
+    barred = sent | wishes.pinned
     if limit is not None:
         barred |= ~allowed_by(limit, prediction)
-    plan = knapsack.solve(
-        np.where(barred, 0.0, prediction.gain * weight),
-        prediction.cost_nanousd,
-        max(0, left_nanousd(journal, large, budget_nanousd)),
-    )
+    pinned_cost = sum(prediction.cost_nanousd[pinned].tolist())
+    values = np.where(barred, 0.0, prediction.gain * wishes.weight)
+    capacity = max(0, left_nanousd(journal, large, budget_nanousd) - pinned_cost)
+    room = wishes.tokens_left(sent | pinned)
+    if room is None:
+        plan = knapsack.solve(values, prediction.cost_nanousd, capacity)
+    else:
+        plan = two_limits.solve(
+            values, prediction.cost_nanousd, capacity, wishes.tokens, max(0, room)
+        )
     facts = {
         "budget_nanousd": budget_nanousd,
+        "share": wishes.share,
         "value": plan.value,
         "bound": plan.bound,
         "gap": plan.gap,
-        "cost_nanousd": plan.cost_nanousd,
+        "cost_nanousd": plan.cost_nanousd + pinned_cost,
         "dual_price": plan.dual_price,
     }
-    return RunPlan(prediction, weight, plan.chosen, plan.order, facts, limit)
+    order = np.concatenate([np.flatnonzero(pinned), plan.order])
+    return RunPlan(prediction, wishes.weight, plan.chosen | pinned, order, facts, limit)
 
 
 def save_plan(plan: RunPlan, path: Path) -> None:
@@ -161,8 +165,8 @@ def save_plan(plan: RunPlan, path: Path) -> None:
         pq.write_table(table, file, row_group_size=_ROWS_AT_ONCE, write_page_checksum=True)
 
 
-def load_plan(path: Path, budget_nanousd: int) -> RunPlan | None:
-    """Return the plan that was written for a budget, or None.
+def load_plan(path: Path, budget_nanousd: int, share: float | None = None) -> RunPlan | None:
+    """Return the plan that was written for a budget and a share, or None.
 
     Raises
     ------
@@ -184,7 +188,7 @@ def load_plan(path: Path, budget_nanousd: int) -> RunPlan | None:
             f"{path}: damaged plan",
             hint="restore it from a copy, or remove it to plan anew what is not bought yet",
         ) from error
-    if known_budget != budget_nanousd:
+    if (known_budget, facts.get("share")) != (budget_nanousd, share):
         return None
     candidates = np.flatnonzero(columns["rank"] >= 0)
     return RunPlan(

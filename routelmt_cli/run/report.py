@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,10 @@ import numpy.typing as npt
 
 import routelmt_cli
 from routelmt_cli.gain.catalogue import router_name
-from routelmt_cli.gain.router import Router
 from routelmt_cli.run.choice import Choice
 from routelmt_cli.run.final_faults import count_faults
-from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.opened import Run
 from routelmt_cli.run.planning import RunPlan
-from routelmt_cli.run.segments import Segments
-from routelmt_cli.run.setup import Pair
 from routelmt_cli.run.tiers import LARGE, SMALL
 from routelmt_cli.run.whole_file import write_whole
 
@@ -70,6 +67,13 @@ class Report:
         Wall time of this process, from the first look at the corpus's segments to the output.
     small, large, router
         Name and fingerprint of each.
+    budget_is_given
+        Whether ``budget_nanousd`` was asked for; otherwise it is the worst case of everything.
+    share, retranslated_share
+        The limit on the share of source tokens sent to the large model, None for none; the share
+        that was sent.
+    pinned
+        Rows that are pinned, by tier.
     """
 
     segments: int
@@ -101,6 +105,10 @@ class Report:
     router: dict[str, str]
     prices_are_illustrative: bool
     routelmt_version: str = routelmt_cli.__version__
+    budget_is_given: bool = True
+    share: float | None = None
+    retranslated_share: float | None = None
+    pinned: dict[str, int] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
         """Write the report as JSON, whole."""
@@ -108,16 +116,10 @@ class Report:
             file.write((json.dumps(asdict(self), indent=1) + "\n").encode())
 
 
-def make_report(
-    segments: Segments,
-    journal: Journal,
-    plan: RunPlan,
-    choice: Choice,
-    pair: Pair,
-    router: Router,
-    seconds_by_stage: dict[str, float],
-) -> Report:
+def make_report(run: Run, plan: RunPlan, choice: Choice) -> Report:
     """Count everything up from the journal."""
+    segments, journal, pair, router = run.segments, run.journal, run.pair, run.router
+    seconds_by_stage, wishes = run.clock.seconds, run.wishes
     taken = choice.taken
     rows_taken = int(segments.repeats[taken].sum())
     rows = int(segments.repeats.sum())
@@ -158,12 +160,26 @@ def make_report(
         large=_model(pair.large.card.name, pair.large.fingerprint),
         router=_model(router_name(metadata), router.fingerprint),
         prices_are_illustrative=any("illustrative" in note for note in notes),
+        budget_is_given=run.options.budget_nanousd is not None,
+        share=wishes.share,
+        retranslated_share=_share(wishes.tokens, journal.sent(LARGE, segments.items)),
+        pinned={
+            tier: count
+            for tier, mask in ((SMALL, wishes.to_small), (LARGE, wishes.to_large))
+            if (count := int(segments.repeats[mask].sum()))
+        },
     )
 
 
 def _mean(values: npt.NDArray[np.float64], repeats: npt.NDArray[np.int64]) -> float | None:
     """Average over rows, None where there are none."""
     return round(float(np.average(values, weights=repeats)), 4) if len(values) else None
+
+
+def _share(tokens: npt.NDArray[np.int64], sent: npt.NDArray[np.bool_]) -> float | None:
+    """Return the share of the tokens that were sent, None where there are none."""
+    total = int(tokens.sum())
+    return round(int(tokens[sent].sum()) / total, 6) if total else None
 
 
 def _model(name: str, fingerprint: str) -> dict[str, str]:

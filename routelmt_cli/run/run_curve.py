@@ -12,7 +12,7 @@ from routelmt_cli.errors import UsageError
 from routelmt_cli.gain.accuracy import Accuracy
 from routelmt_cli.run.budget_curve import BudgetCurve, Items, Money, Whole
 from routelmt_cli.run.opened import Run
-from routelmt_cli.run.planning import allowed_by, weights
+from routelmt_cli.run.planning import allowed_by
 from routelmt_cli.run.prediction import Prediction, predict, predict_draft_tokens
 from routelmt_cli.run.spending import needed_nanousd
 from routelmt_cli.run.tiers import LARGE, SMALL
@@ -49,7 +49,7 @@ def make_curve(
         As if nothing had been sent to the large model yet; what a sample is off by is left out.
     """
     journal, segments, small, large = run.journal, run.segments, run.small, run.large
-    weight = weights(run.options.weight, segments, small)
+    weight = run.wishes.weight
     every = np.arange(segments.items)
     missing = ~journal.sent(SMALL, segments.items)
     drafts = small.cost_nanousd(predict_draft_tokens(run.router, small))[missing]
@@ -57,6 +57,18 @@ def make_curve(
     committed = journal.spend_nanousd(SMALL) if anew else journal.committed_nanousd()
     begun = journal.has_waves(LARGE) and not anew
     sent = journal.sent(LARGE, segments.items)[items]
+    if anew:
+        sent = np.zeros_like(sent)
+    # What is pinned is bought under every budget, as if it were sent already.
+    pinned = run.wishes.to_large[items] & ~sent
+    pinned_cost = sum(prediction.cost_nanousd[pinned].tolist())
+    pinned_worst = sum(large.worst_nanousd[items][pinned].tolist())
+    prefix = 0 if begun else large.prefix_nanousd
+    if pinned.any():
+        pinned_cost, pinned_worst, prefix = pinned_cost + prefix, pinned_worst + prefix, 0
+    allowed = ~run.wishes.to_small[items]
+    if limit is not None:
+        allowed &= allowed_by(limit, prediction)
     of_items = Items(
         gain=prediction.gain,
         weight=weight[items],
@@ -64,13 +76,13 @@ def make_curve(
         worst_nanousd=large.worst_nanousd[items],
         repeats=segments.repeats[items],
         source_tokens=small.source_tokens[items],
-        allowed=np.ones(len(items), np.bool_) if limit is None else allowed_by(limit, prediction),
-        sent=np.zeros_like(sent) if anew else sent,
+        allowed=allowed,
+        sent=sent | pinned,
     )
     money = Money(
-        fixed=committed + sum(drafts.tolist()),
-        prefix=0 if begun else large.prefix_nanousd,
-        least_budget=committed + needed_nanousd(journal, small, every),
+        fixed=committed + sum(drafts.tolist()) + pinned_cost,
+        prefix=prefix,
+        least_budget=committed + needed_nanousd(journal, small, every) + pinned_worst,
     )
     whole = Whole(
         rows=int(segments.repeats.sum()),

@@ -301,8 +301,12 @@ def identity(
 def translate_identity(
     source: CorpusInput, pair: Pair, router: Router, options: TranslateOptions
 ) -> dict[str, Any]:
-    """Return the identity of a ``translate``; a guard that isn't asked for has no part in it."""
-    given = {} if options.guard is None else {"guard (--guard)": options.guard}
+    """Return the identity of a ``translate``; a guard and pins only have a part where asked for."""
+    given: dict[str, Any] = {}
+    if options.guard is not None:
+        given["guard (--guard)"] = options.guard
+    if options.pin is not None:
+        given["pins (--pin)"] = options.pin
     return identity(
         source,
         pair,

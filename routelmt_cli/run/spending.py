@@ -13,12 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from routelmt_cli.errors import MidRunError
+from routelmt_cli.run.deadline import Deadline
 from routelmt_cli.run.hypotheses import Hypothesis
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.progress import Progress
 from routelmt_cli.run.segments import Segments
 from routelmt_cli.run.tiers import SMALL, Tier
 from routelmt_cli.run.wave import Wave
+from routelmt_cli.run.wishes import Wishes
 from routelmt_cli.translators.protocol import Outcome, Request, Translator
 
 # Bounds what a crash leaves unsettled, and the list of sources held in memory.
@@ -39,6 +41,8 @@ class Spender:
         Decode static groups from a clean state.
     progress
         Told of every commit.
+    deadline
+        Asked before every wave and after every commit.
     """
 
     def __init__(
@@ -49,12 +53,14 @@ class Spender:
         budget_nanousd: int | None,
         deterministic: bool,
         progress: Progress,
+        deadline: Deadline | None = None,
     ) -> None:
         self._journal = journal
         self._segments = segments
         self._budget = _NO_LIMIT if budget_nanousd is None else budget_nanousd
         self._deterministic = deterministic
         self._progress = progress
+        self._deadline = deadline or Deadline(None)
 
     def buy(
         self,
@@ -63,11 +69,13 @@ class Spender:
         stage: str,
         *,
         expected: int | None = None,
+        wishes: Wishes | None = None,
     ) -> None:
         """Buy hypotheses in waves until nothing is left or nothing fits.
 
         Items that cannot fit any more are dropped before each wave, since what is left only
-        shrinks; the wave is the longest prefix of the others whose worst cases fit. So what stays
+        shrinks; the wave is the longest prefix of the others whose worst cases fit, and whose
+        tokens do where a share is a limit. So what stays
         unspent is less than the worst case of the cheapest item left, and a wave is a function
         of the journal alone: a run that was cut off goes on with the very waves that it had ahead.
 
@@ -81,11 +89,15 @@ class Spender:
             What the watcher is told.
         expected
             How many of the first items are expected to fit; all by default.
+        wishes
+            Whose share of the source tokens is a second limit, kept as the budget is; None for
+            none.
         """
         bought = self._journal.bought(tier.name, self._segments.items)
         rest = preference[~bought[preference]]
         interrupted = self._journal.unsettled_wave(tier.name)
-        if interrupted is None and not (tier.worst_nanousd[rest] <= self._left(tier)).any():
+        room = _Room(self._journal, tier, wishes)
+        if interrupted is None and not self._fits(tier, rest, room).any():
             return  # a model is not loaded for nothing
         planned = preference[:expected]
         missing = planned[~bought[planned]]
@@ -101,11 +113,19 @@ class Spender:
                 unsettled = interrupted.items[~bought[interrupted.items]]
                 self._send(tier, translator, interrupted, unsettled)
                 rest = rest[~np.isin(rest, interrupted.items)]
-            while len(rest := rest[tier.worst_nanousd[rest] <= self._left(tier)]):
-                fitting = _longest_prefix(tier.worst_nanousd[rest[:WAVE_ITEMS]], self._left(tier))
+            while len(rest := rest[self._fits(tier, rest, room)]):
+                self._deadline.check()
+                fitting = min(
+                    _longest_prefix(tier.worst_nanousd[rest[:WAVE_ITEMS]], self._left(tier)),
+                    room.longest_prefix(rest[:WAVE_ITEMS]),
+                )
+                room.take(rest[:fitting])
                 wave = self._reserve(tier, rest[:fitting])
                 self._send(tier, translator, wave, wave.items)
                 rest = rest[fitting:]
+
+    def _fits(self, tier: Tier, items: npt.NDArray[np.int64], room: _Room) -> npt.NDArray[np.bool_]:
+        return (tier.worst_nanousd[items] <= self._left(tier)) & room.has_for(items)
 
     def _left(self, tier: Tier) -> int:
         return left_nanousd(self._journal, tier, self._budget)
@@ -134,6 +154,7 @@ class Spender:
             self._journal.settle(wave, hypotheses)
             done = sum(int(self._segments.repeats[outcome.item]) for outcome in commit)
             self._progress.advance(done, self._journal.spend_nanousd())
+            self._deadline.check()
 
     def _refuse_overruns(self, tier: Tier, wave: Wave, hypotheses: list[Hypothesis]) -> None:
         """Stop where a model used more than its cap; the journal would not take it."""
@@ -145,6 +166,33 @@ class Spender:
                     f"{one.output_tokens} tokens for segment {row}, more than it was allowed",
                     hint="nothing more is sent to a model that does not keep to its cap",
                 )
+
+
+class _Room:
+    """What a share of the source tokens leaves; everything fits where there is none."""
+
+    def __init__(self, journal: Journal, tier: Tier, wishes: Wishes | None) -> None:
+        self._left: int | None = None
+        if wishes is not None and wishes.share is not None:
+            self._tokens = wishes.tokens
+            self._left = wishes.tokens_left(journal.sent(tier.name, len(wishes.tokens)))
+
+    def has_for(self, items: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Say which items fit, each alone."""
+        if self._left is None:
+            return np.ones(len(items), np.bool_)
+        return np.less_equal(self._tokens[items], self._left)
+
+    def longest_prefix(self, items: npt.NDArray[np.int64]) -> int:
+        """Return how many of the first items fit together."""
+        if self._left is None:
+            return len(items)
+        return _longest_prefix(self._tokens[items], self._left)
+
+    def take(self, items: npt.NDArray[np.int64]) -> None:
+        """Give room to items that are sent."""
+        if self._left is not None:
+            self._left -= int(self._tokens[items].sum())
 
 
 def left_nanousd(journal: Journal, tier: Tier, budget_nanousd: int) -> int:
@@ -173,12 +221,12 @@ def needed_nanousd(journal: Journal | None, tier: Tier, items: npt.NDArray[np.in
     return worst + (0 if begun else tier.prefix_nanousd)
 
 
-def _longest_prefix(worst_nanousd: npt.NDArray[np.int64], left_nanousd: int) -> int:
+def _longest_prefix(needed: npt.NDArray[np.int64], left: int) -> int:
     # Python's integers: the sum of a wave's worst cases can exceed 64 bits.
-    for count, total in enumerate(accumulate(worst_nanousd.tolist())):
-        if total > left_nanousd:
+    for count, total in enumerate(accumulate(needed.tolist())):
+        if total > left:
             return count
-    return len(worst_nanousd)
+    return len(needed)
 
 
 def _hypothesis(tier: Tier, outcome: Outcome) -> Hypothesis:

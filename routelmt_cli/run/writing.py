@@ -40,6 +40,7 @@ def write_corpus(
     choice: Choice,
     plan: RunPlan,
     *,
+    pinned: npt.NDArray[np.bool_],
     explain: bool,
 ) -> None:
     """Write the whole corpus to a sink, in its own format."""
@@ -49,7 +50,7 @@ def write_corpus(
             items = segments.item_of_row[batch.first_row : end]
             columns = _hypotheses(journal, choice, items, batch.sources.to_pylist())
             if explain:
-                columns |= _explanations(choice, plan, items)
+                columns |= _explanations(choice, plan, pinned, items)
             writer.write(batch, columns)
 
 
@@ -75,7 +76,10 @@ def _hypotheses(
 
 
 def _explanations(
-    choice: Choice, plan: RunPlan, items: npt.NDArray[np.int64]
+    choice: Choice,
+    plan: RunPlan,
+    pinned: npt.NDArray[np.bool_],
+    items: npt.NDArray[np.int64],
 ) -> Mapping[str, Values]:
     gain = plan.prediction.gain
     cost = plan.prediction.cost_nanousd
@@ -85,7 +89,13 @@ def _explanations(
         "predicted_gain": [float(gain[item]) if item >= 0 else None for item in rows],
         "cost_usd": [usd_decimal(int(cost[item]) if item >= 0 else 0) for item in rows],
         "reason": [
-            choice.reason(item, float(gain[item]), allowed=bool(allowed[item]))
+            choice.reason(
+                item,
+                float(gain[item]),
+                allowed=bool(allowed[item]),
+                pinned=bool(pinned[item]),
+                limits="budget" if plan.facts.get("share") is None else "budget or share",
+            )
             if item >= 0
             else "empty"
             for item in rows

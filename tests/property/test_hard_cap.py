@@ -37,6 +37,7 @@ from routelmt_cli.translators.stand_in import StandInTranslator
 
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 TIERS = (SMALL, LARGE)
+PINS = ("", "", SMALL, LARGE)
 # A nanodollar a million tokens, and the dearest that a card may name.
 PRICES = st.sampled_from([0, 0, 1, 999_999, 10**6, 10**6 + 1, 123_456_789, 10**9, 10**18])
 CARD = """\
@@ -125,13 +126,20 @@ class WholeRun(RuleBasedStateMachine):
         cap=st.sampled_from([1, 16]),
         deterministic=st.booleans(),
         share=st.integers(-1, 6),
+        pins=st.none() | st.lists(st.sampled_from(PINS), min_size=13, max_size=13),
+        tokens=st.sampled_from([None, None, 0.05, 0.4, 0.8]),
     )
-    def begin(self, lengths, prices, prefixes, cap, deterministic, share):
+    def begin(self, lengths, prices, prefixes, cap, deterministic, share, pins, tokens):
         self.folder = Path(tempfile.mkdtemp(dir=MEMORY))
-        self.corpus = CorpusOptions(self.folder / "in.txt")
-        # Equal lengths make equal sources, and a length of 0 a blank one.
-        lines = [" ".join(f"w{n}" for n in range(length)) + "\n" for length in lengths]
-        self.corpus.path.write_text("".join(lines), "utf-8")
+        self.corpus = CorpusOptions(self.folder / "in.tsv")
+        self.pin, self.tokens = None if pins is None else "column:pin", tokens
+        # Equal lengths make equal sources, which are pinned alike, and a length of 0 a blank one.
+        self.pins = [(pins or [""] * 13)[length] for length in dict.fromkeys(lengths) if length]
+        lines = [
+            " ".join(f"w{n}" for n in range(length)) + "\t" + (pins or [""] * 13)[length] + "\n"
+            for length in lengths
+        ]
+        self.corpus.path.write_text("source\tpin\n" + "".join(lines), "utf-8")
         cards = []
         for tier, prefix, pair in zip(TIERS, prefixes, (prices[:2], prices[2:]), strict=True):
             usd = [format_usd(price)[1:] for price in pair]
@@ -150,7 +158,7 @@ class WholeRun(RuleBasedStateMachine):
         ]
         self.drafts = self.worst(self.tiers[0])
         self.budget = max(1, self.drafts + self.worst(self.tiers[1]) * share // 20)
-        self.files = RunFiles(beside(self.folder / "out.txt"))
+        self.files = RunFiles(beside(self.folder / "out.tsv"))
         self.bought, self.spent, self.limit = {}, 0, 0
 
     @staticmethod
@@ -160,6 +168,19 @@ class WholeRun(RuleBasedStateMachine):
     def teardown(self):
         if self.folder is not None:
             shutil.rmtree(self.folder)
+
+    def tokens_of(self, item):
+        """Return the source tokens of all rows that an item is."""
+        return int((self.segments.repeats * self.tiers[0].source_tokens)[item])
+
+    @property
+    def room(self):
+        """The most source tokens that may be retranslated."""
+        whole = sum(map(self.tokens_of, range(self.segments.items)))
+        return whole if self.tokens is None else whole * self.tokens
+
+    def pinned_large(self):
+        return [item for item, pin in enumerate(self.pins) if pin == LARGE]
 
     # -- what the user does -------------------------------------------------------------------
 
@@ -207,15 +228,17 @@ class WholeRun(RuleBasedStateMachine):
             corpus=self.corpus,
             pair=self.pair,
             budget_nanousd=self.budget,
-            output=self.folder / "out.txt",
+            output=self.folder / "out.tsv",
             router=self.folder / "router",
             force_router=True,
+            pin=self.pin,
+            share=self.tokens,
             restart=restart,
         )
         try:
             report = pipeline.translate(options)
         except (BudgetError, UsageError) as refusal:
-            assert "budget" in refusal.message
+            assert "budget" in refusal.message or "more than --share" in refusal.message
             self.check_ledger()
             return None
         except Crash:
@@ -251,6 +274,9 @@ class WholeRun(RuleBasedStateMachine):
             tokens = one.prompt_tokens + tier.prefix_tokens_per_request, one.output_tokens
             assert one.spend_nanousd == tier.model.card.price.request(*tokens)
             assert one.spend_nanousd <= tier.worst_nanousd[item]
+        sent = {item for name, item in bought if name == LARGE}
+        assert all(self.pins[item] != SMALL for item in sent)
+        assert sum(map(self.tokens_of, sent)) <= self.room
         for key, one in self.bought.items():
             if one.failure is None:
                 assert (bought[key].text, bought[key].spend_nanousd) == (
@@ -261,17 +287,20 @@ class WholeRun(RuleBasedStateMachine):
 
     def check_end(self, report):
         assert report.spend_nanousd == self.spent <= self.budget
-        lines = (self.folder / "out.txt").read_text("utf-8").split("\n")
-        assert len(lines) == self.segments.rows + 1
+        lines = (self.folder / "out.tsv").read_text("utf-8").split("\n")
+        assert len(lines) == self.segments.rows + 2
         large = self.tiers[1]
         assert all((SMALL, item) in self.bought for item in range(self.segments.items))
-        plan = load_plan(self.files.plan, self.budget)
+        assert all((LARGE, item) in self.bought for item in self.pinned_large())
+        plan = load_plan(self.files.plan, self.budget, self.tokens)
         with Journal(self.files.journal) as journal:
             assert journal.is_finished
             assert journal.outstanding_nanousd() == 0
             unsent = ~journal.sent(LARGE, self.segments.items)
             due = 0 if journal.has_waves(LARGE) else large.prefix_nanousd
         left = plan.order[unsent[plan.order]]
+        room = self.room - sum(map(self.tokens_of, np.flatnonzero(~unsent)))
+        left = np.array([item for item in left if self.tokens_of(item) <= room], np.int64)
         unspent = self.budget - self.spent
         assert not len(left) or unspent < int(large.worst_nanousd[left].min()) + due
         failed = [key for key, one in self.bought.items() if one.failure is not None]

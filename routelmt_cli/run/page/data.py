@@ -173,10 +173,18 @@ def _figures(report: Report) -> dict[str, str]:
     share = report.segments_by_tier[LARGE] / max(report.segments - report.blank_segments, 1)
     figures = {
         "spent": format_usd(report.spend_nanousd),
-        "budget": format_usd(report.budget_nanousd),
+        "budget": format_usd(report.budget_nanousd) if report.budget_is_given else "none",
         "predicted gain over all drafts": f"{report.predicted_gain:+.2f} points",
         "segments retranslated": f"{report.segments_by_tier[LARGE]:,} ({share:.0%})",
     }
+    if report.share is not None:
+        figures["source tokens retranslated"] = (
+            f"{report.retranslated_share or 0:.1%} of at most {report.share:.1%}"
+        )
+    if report.pinned:
+        figures["pinned"] = ", ".join(
+            f"{count:,} to {name}" for name, count in report.pinned.items()
+        )
     if report.expected_severe_share is not None:
         name = f"retranslations expected to lose {-(report.severe_gain or 0):g} points or more"
         figures[name] = f"{report.expected_severe_share:.1%}"
@@ -219,10 +227,15 @@ def _tiers(report: Report) -> list[dict[str, Any]]:
                 "model": model["name"],
                 "segments": report.segments_by_tier[tier],
                 "spend": format_usd(spend),
-                "share": spend / max(report.budget_nanousd, 1),
+                "share": spend / max(_bar_nanousd(report), 1),
             }
         )
     return rows
+
+
+def _bar_nanousd(report: Report) -> int:
+    """Return what a whole bar stands for: the budget, or all spend where there was none."""
+    return report.budget_nanousd if report.budget_is_given else report.spend_nanousd
 
 
 def _cards(run: Run, plan: RunPlan, choice: Choice) -> list[Card]:
@@ -261,7 +274,9 @@ def _cards(run: Run, plan: RunPlan, choice: Choice) -> list[Card]:
                 gain=float(gain[item]),
                 risk=None if risk is None else float(risk[item]),
                 spend=format_usd(retranslation.spend_nanousd),
-                verdict=_verdict(choice, item, float(gain[item])),
+                verdict=_verdict(
+                    choice, item, float(gain[item]), pinned=bool(run.wishes.pinned[item])
+                ),
                 base=base,
                 reasons=reasons,
                 rest=float(gain[item]) - base - sum(one.points for one in reasons),
@@ -270,9 +285,9 @@ def _cards(run: Run, plan: RunPlan, choice: Choice) -> list[Card]:
     return cards
 
 
-def _verdict(choice: Choice, item: int, gain: float) -> str:
+def _verdict(choice: Choice, item: int, gain: float, *, pinned: bool) -> str:
     """Say what became of a retranslation, and why."""
-    reason = choice.reason(item, gain)
+    reason = choice.reason(item, gain, pinned=pinned)
     why = WHY_KEPT.get(reason.removeprefix("guard: "))
     return reason if why is None else f"{reason}: {why}"
 
