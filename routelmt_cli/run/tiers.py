@@ -33,7 +33,7 @@ class Tier:
     source_tokens, charged_prompt_tokens, cap_tokens
         int64: tokens of the source, input tokens that a request is charged, its output cap.
     worst_nanousd
-        int64: what a request can cost at most.
+        int64: what an item can cost at most, with what may be sent again.
     prefix_nanousd
         What the shared prompt prefix costs, once a run; 0 where every request pays for it.
     demand
@@ -72,7 +72,7 @@ class Tier:
 
     def spend_nanousd(self, outcome: Outcome) -> int:
         """Return what an outcome cost; a local failure costs what it used."""
-        prompt = outcome.prompt_tokens + self.prefix_tokens_per_request
+        prompt = outcome.prompt_tokens + self.prefix_tokens_per_request * outcome.requests
         return self.model.card.price.request(prompt, outcome.output_tokens)
 
 
@@ -102,10 +102,16 @@ def open_tier(name: str, model: Model, segments: Segments, *, with_states: bool 
         np.concatenate([empty, *(getattr(block, field) for block in blocks)])
         for field in ("source_tokens", "prompt_tokens", "cap_tokens")
     )
+    again, again_prompt, again_caps = (
+        np.concatenate([empty, *(_of_retry(block, field) for block in blocks)])
+        for field in ("requests", "prompt_tokens", "cap_tokens")
+    )
     once = card.charge_prefix == "once"
     per_request = 0 if once else prefix_tokens
     try:
-        worst = card.price.requests(prompt + per_request, caps)
+        worst = card.price.requests(
+            prompt + per_request * (1 + again) + again_prompt, caps + again_caps
+        )
         check_total(worst)
     except OverflowError as error:
         # The plan sums in 64 bits; refused here, before anything is paid.
@@ -125,3 +131,12 @@ def open_tier(name: str, model: Model, segments: Segments, *, with_states: bool 
         demand=Demand.of(blocks, prefix_tokens),
         with_states=with_states,
     )
+
+
+def _of_retry(counts: TokenCounts, field: str) -> npt.NDArray[np.int64]:
+    found: npt.NDArray[np.int64] = (
+        np.zeros(len(counts.source_tokens), np.int64)
+        if counts.retry is None
+        else getattr(counts.retry, field)
+    )
+    return found

@@ -43,7 +43,10 @@ class Demand:
         longest, largest = prefix, np.zeros(0, np.int64)
         for block in blocks:
             longest = max(longest, int(block.context_tokens.max(initial=0)))
-            needed = np.concatenate([largest, block.prompt_tokens + block.cap_tokens])
+            own = block.prompt_tokens + block.cap_tokens
+            if block.retry is not None:  # never beside the first try
+                own = np.maximum(own, block.retry.prompt_tokens + block.retry.cap_tokens)
+            needed = np.concatenate([largest, own])
             largest = -np.sort(-needed)[:MOST_SEQUENCES]
         return cls(prefix, longest, largest)
 

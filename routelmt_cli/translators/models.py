@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
-
-import numpy as np
-import numpy.typing as npt
 
 from routelmt_cli.translators.card import ModelCard
 from routelmt_cli.translators.demand import Demand
-from routelmt_cli.translators.protocol import Scorer, TokenCounts, Translator
+from routelmt_cli.translators.protecting import ProtectingCounter, ProtectingTranslator
+from routelmt_cli.translators.protocol import Counter, Scorer, Translator
 from routelmt_cli.translators.stand_in import StandInTranslator
 from routelmt_cli.translators.weights import Weights, find_weights
-
-
-class Counter(Protocol):
-    """The part of a translator that needs a vocabulary alone."""
-
-    prefix_tokens: int
-    context_limit: int
-
-    def count(self, sources: Sequence[str]) -> TokenCounts:
-        """Count the tokens of every source exactly."""
-        ...
-
-    def count_scored(self, sources: Sequence[str], drafts: Sequence[str]) -> npt.NDArray[np.int64]:
-        """Count the tokens that scoring every draft reads; int64 of shape (n,)."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -40,6 +21,8 @@ class Model:
     ----------
     fingerprint
         What identifies its hypotheses: weights, prompt, decoding.
+    protects
+        Whether placeholders, tags and the like are protected on their way through it.
     """
 
     card: ModelCard
@@ -47,9 +30,14 @@ class Model:
     source_language: str
     target_language: str
     fingerprint: str
+    protects: bool = False
 
     def open_counter(self) -> AbstractContextManager[Counter]:
         """Open what counts tokens; no model is run for it."""
+        inside = self._open_counter()
+        return ProtectingCounter(inside) if self.protects else inside
+
+    def _open_counter(self) -> AbstractContextManager[Counter]:
         if self.weights is None:
             return self._stand_in()
         from routelmt_cli.translators.llama_prompter import LlamaPrompter
@@ -78,6 +66,22 @@ class Model:
         demand
             What the corpus asks of the cache; None for sequences that all fill the context.
         """
+        inside = self._open_translator(
+            with_logprobs=with_logprobs,
+            deterministic=deterministic,
+            with_states=with_states,
+            demand=demand,
+        )
+        return ProtectingTranslator(inside) if self.protects else inside
+
+    def _open_translator(
+        self,
+        *,
+        with_logprobs: bool,
+        deterministic: bool,
+        with_states: bool,
+        demand: Demand | None,
+    ) -> Translator:
         if self.weights is None:
             return self._stand_in(deterministic=deterministic, with_states=with_states)
         from routelmt_cli.translators.llama_cpp import LlamaTranslator
@@ -125,8 +129,17 @@ class Model:
         )
 
 
-def find_model(card: ModelCard, source_language: str, target_language: str) -> Model:
+def find_model(
+    card: ModelCard, source_language: str, target_language: str, *, protects: bool = False
+) -> Model:
     """Find and verify a card's weights for a language pair.
+
+    Parameters
+    ----------
+    card, source_language, target_language
+        Which model, for which languages.
+    protects
+        As of a ``Model``.
 
     Raises
     ------
@@ -136,4 +149,4 @@ def find_model(card: ModelCard, source_language: str, target_language: str) -> M
     weights = None if card.backend == "stand-in" else find_weights(card)
     sha256 = "" if weights is None else weights.sha256
     fingerprint = card.fingerprint(sha256, source_language, target_language)
-    return Model(card, weights, source_language, target_language, fingerprint)
+    return Model(card, weights, source_language, target_language, fingerprint, protects)

@@ -64,6 +64,8 @@ class Outcome:
         float32 of shape (2 x width,), or None where not asked for: the model's hidden state, after
         its last norm, of the prompt's last token, then the mean over the text's own tokens (that
         of the prompt again where there are none). The mean over the parts where the text was cut.
+    requests
+        How many requests it took; one, unless it was sent again.
     """
 
     item: int
@@ -76,6 +78,22 @@ class Outcome:
     token_entropies: npt.NDArray[np.float32] | None = None
     token_margins: npt.NDArray[np.float32] | None = None
     state: npt.NDArray[np.float32] | None = None
+    requests: int = 1
+
+
+@dataclass(frozen=True)
+class RetryCounts:
+    """What may be sent besides, where the first answer will not do; int64 arrays of shape (n,).
+
+    Attributes
+    ----------
+    requests, prompt_tokens, cap_tokens
+        How many requests that may be, and their tokens together; 0 where none can follow.
+    """
+
+    requests: npt.NDArray[np.int64]
+    prompt_tokens: npt.NDArray[np.int64]
+    cap_tokens: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -93,12 +111,15 @@ class TokenCounts:
     context_tokens
         int64, the longest sequence that the request needs: shared prefix, prompt and cap. It
         never exceeds the context, since a source that is too long is sent in parts.
+    retry
+        What may come on top; None where nothing can.
     """
 
     source_tokens: npt.NDArray[np.int64]
     prompt_tokens: npt.NDArray[np.int64]
     cap_tokens: npt.NDArray[np.int64]
     context_tokens: npt.NDArray[np.int64]
+    retry: RetryCounts | None = None
 
 
 class Translator(Protocol):
@@ -132,6 +153,21 @@ class Translator(Protocol):
 
     def translate(self, requests: Iterable[Request]) -> Iterator[Sequence[Outcome]]:
         """Translate the requests; each sequence of outcomes is one commit."""
+        ...
+
+
+class Counter(Protocol):
+    """The part of a translator that needs a vocabulary alone."""
+
+    prefix_tokens: int
+    context_limit: int
+
+    def count(self, sources: Sequence[str]) -> TokenCounts:
+        """Count the tokens of every source exactly."""
+        ...
+
+    def count_scored(self, sources: Sequence[str], drafts: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Count the tokens that scoring every draft reads; int64 of shape (n,)."""
         ...
 
 

@@ -16,7 +16,7 @@ NAME = "routelmt_cli"
 # and shown, and a comparison at equal spend fills by the very rule of the plan.
 LAYERS = (
     {"__init__", "errors"},
-    {"budget.money", "budget.price", "budget.filling"},
+    {"budget.money", "budget.price", "budget.filling", "protection"},
     {"corpus", "translators", "features", "budget", "evaluation"},
     {"gain"},
     {"run"},

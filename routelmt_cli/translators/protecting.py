@@ -1,0 +1,247 @@
+"""Any translator, with placeholders, tags and the like protected on their way through it.
+
+Requests go in, outcomes come out, as of the translator inside. Always: a source with protected
+spans is sent with markers in their places; where a marker gets lost, the source is sent again in
+the stretches between its spans, which keeps every span by construction; both are counted before
+anything is spent. What has no span goes through untouched. Whether the result is intact after all
+is not judged here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from routelmt_cli.protection.markers import Marked, joined, mark
+from routelmt_cli.protection.spans import find_spans
+from routelmt_cli.translators.hidden_state import mean_state
+from routelmt_cli.translators.pieces import Pieces
+from routelmt_cli.translators.protocol import (
+    Counter,
+    Outcome,
+    Request,
+    RetryCounts,
+    TokenCounts,
+    Translator,
+)
+
+# What has two letters or digits is translated; what stands around its words is kept.
+_WORDS = re.compile(r"\W*(\w.*\w)\W*", re.DOTALL)
+_END_MARKS = ".!?…。！？ "
+
+
+def count_protected(
+    count: Callable[[Sequence[str]], TokenCounts], sources: Sequence[str]
+) -> TokenCounts:
+    """Count tokens as they are sent, and those of sending in stretches where markers get lost.
+
+    Parameters
+    ----------
+    count
+        Counts what a translator inside is sent.
+    sources
+        The sources; their own tokens are those of the sources with markers.
+    """
+    marked = [mark(source) for source in sources]
+    counts = count([one.text for one in marked])
+    rows = [row for row, one in enumerate(marked) if one.markers]
+    if not rows:
+        return counts
+    stretches = [between_spans(sources[row]).texts for row in rows]
+    parts = count([text for texts in stretches for text in texts])
+    owner = np.repeat(np.array(rows), [len(texts) for texts in stretches])
+
+    def total(values: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        summed = np.zeros(len(sources), np.int64)
+        np.add.at(summed, owner, np.asarray(values, np.int64))
+        return summed
+
+    longest = counts.context_tokens.copy()
+    np.maximum.at(longest, owner, parts.context_tokens)
+    return replace(
+        counts,
+        context_tokens=longest,
+        retry=RetryCounts(
+            requests=total(np.ones(len(owner))),
+            prompt_tokens=total(parts.prompt_tokens),
+            cap_tokens=total(parts.cap_tokens),
+        ),
+    )
+
+
+def between_spans(source: str) -> Pieces:
+    """Cut a source at its protected spans, which stay as separators, into stretches of words."""
+    texts: list[str] = []
+    template: list[str | None] = []
+    end = 0
+    for start, stop in [*joined(find_spans(source)), (len(source), len(source))]:
+        stretch, span = source[end:start], source[start:stop]
+        if words := _WORDS.fullmatch(stretch):
+            texts.append(words[1])
+            template += [stretch[: words.start(1)], None, stretch[words.end(1) :], span]
+        else:
+            template += [stretch, span]
+        end = stop
+    return Pieces(tuple(texts), tuple(part for part in template if part != ""))
+
+
+class ProtectingCounter:
+    """A ``Counter`` around another, for sources that are sent with markers.
+
+    Parameters
+    ----------
+    inside
+        Counts what is sent; entered and left with this one.
+    """
+
+    def __init__(self, inside: AbstractContextManager[Counter]) -> None:
+        self._opened = inside
+
+    def __enter__(self) -> ProtectingCounter:
+        self._inside = self._opened.__enter__()
+        self.prefix_tokens = self._inside.prefix_tokens
+        self.context_limit = self._inside.context_limit
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._opened.__exit__(*error)
+
+    def count(self, sources: Sequence[str]) -> TokenCounts:
+        """Count the tokens of every source exactly, those of a second try apart."""
+        return count_protected(self._inside.count, sources)
+
+    def count_scored(self, sources: Sequence[str], drafts: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Count the tokens of scoring, which protects nothing."""
+        return self._inside.count_scored(sources, drafts)
+
+
+class ProtectingTranslator:
+    """A ``Translator`` around another; see the module.
+
+    Parameters
+    ----------
+    inside
+        The translator that is sent markers and stretches.
+    """
+
+    def __init__(self, inside: Translator) -> None:
+        self._inside = inside
+        self.prefix_tokens = inside.prefix_tokens
+        self.context_limit = inside.context_limit
+        self.deterministic = inside.deterministic
+        self.group_size = inside.group_size
+
+    def __enter__(self) -> ProtectingTranslator:
+        self._inside.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._inside.__exit__(*error)
+
+    def count(self, sources: Sequence[str]) -> TokenCounts:
+        """Count the tokens of every source exactly, those of a second try apart."""
+        return count_protected(self._inside.count, sources)
+
+    def translate(self, requests: Iterable[Request]) -> Iterator[Sequence[Outcome]]:
+        """Translate the requests; each sequence of outcomes is one commit."""
+        if not self.deterministic:
+            yield from self._through(requests)
+            return
+        remaining = iter(requests)
+        while group := list(islice(remaining, self.group_size)):
+            # One commit, the second tries in it, in the order of the requests.
+            found = {one.item: one for commit in self._through(group) for one in commit}
+            yield [found[request.item] for request in group]
+
+    def _through(self, requests: Iterable[Request]) -> Iterator[list[Outcome]]:
+        """Send requests with markers, and again in stretches what lost them."""
+        sent: dict[int, tuple[Request, Marked]] = {}
+        lost: list[tuple[Request, Outcome]] = []
+
+        def marked() -> Iterator[Request]:
+            for request in requests:
+                its = mark(request.source)
+                if its.markers:
+                    sent[request.item] = request, its
+                    yield replace(request, source=its.text)
+                else:
+                    yield request
+
+        for commit in self._inside.translate(marked()):
+            whole = []
+            for outcome in commit:
+                request, its = sent.pop(outcome.item, (None, None))
+                if request is None or its is None or outcome.failure is not None:
+                    whole.append(outcome)
+                elif (text := its.restore(outcome.text)) is not None:
+                    whole.append(replace(outcome, text=text))
+                else:
+                    lost.append((request, outcome))
+            if whole:
+                yield whole
+        if lost:
+            # As they were asked for, not as they came back.
+            yield from self._in_stretches(sorted(lost, key=lambda one: one[0].item))
+
+    def _in_stretches(self, lost: Sequence[tuple[Request, Outcome]]) -> Iterator[list[Outcome]]:
+        pieces = [between_spans(request.source) for request, _ in lost]
+        owner = [row for row, its in enumerate(pieces) for _ in its.texts]
+        first = {row: at for at, row in reversed(list(enumerate(owner)))}
+        texts = [text for its in pieces for text in its.texts]
+        found: list[dict[int, Outcome]] = [{} for _ in lost]
+        done = [row for row, its in enumerate(pieces) if not its.texts]
+        if done:
+            yield [_of_parts(lost[row][1], pieces[row], []) for row in done]
+        requests = (
+            replace(lost[row][0], item=at, source=text)
+            for at, (row, text) in enumerate(zip(owner, texts, strict=True))
+        )
+        for commit in self._inside.translate(requests):
+            whole = []
+            for outcome in commit:
+                row = owner[outcome.item]
+                found[row][outcome.item - first[row]] = outcome
+                if len(found[row]) == len(pieces[row].texts):
+                    parts = [found[row][at] for at in range(len(found[row]))]
+                    whole.append(_of_parts(lost[row][1], pieces[row], parts))
+            if whole:
+                yield whole
+
+
+def _of_parts(before: Outcome, pieces: Pieces, parts: Sequence[Outcome]) -> Outcome:
+    """Make one outcome of the stretches of a source, and of the try whose markers got lost."""
+    failed = next((part.failure for part in parts if part.failure is not None), None)
+    texts = [_without_new_end(part.text) for part in parts]
+    states = [part.state for part in parts if part.state is not None]
+    return Outcome(
+        item=before.item,
+        text="" if failed is not None else pieces.join(texts),
+        prompt_tokens=before.prompt_tokens + sum(part.prompt_tokens for part in parts),
+        output_tokens=before.output_tokens + sum(part.output_tokens for part in parts),
+        truncated=any(part.truncated for part in parts),
+        token_logprobs=_concatenated([part.token_logprobs for part in parts]),
+        failure=failed,
+        token_entropies=_concatenated([part.token_entropies for part in parts]),
+        token_margins=_concatenated([part.token_margins for part in parts]),
+        state=mean_state(states) if states else before.state,
+        requests=before.requests + sum(part.requests for part in parts),
+    )
+
+
+def _without_new_end(text: str) -> str:
+    """Drop the end of a sentence, which no stretch has."""
+    return text.rstrip(_END_MARKS) or text
+
+
+def _concatenated(
+    parts: Sequence[npt.NDArray[np.float32] | None],
+) -> npt.NDArray[np.float32] | None:
+    kept = [part for part in parts if part is not None]
+    return np.concatenate(kept) if kept else None
