@@ -147,6 +147,10 @@ Invalid = Annotated[
     OnInvalid,
     typer.Option("--on-invalid", help="What to do with rows that are not valid UTF-8."),
 ]
+NoProtect = Annotated[
+    bool,
+    typer.Option("--no-protect", help="Do not protect placeholders, tags, URLs and Markdown."),
+]
 Deterministic = Annotated[
     bool,
     typer.Option(
@@ -272,7 +276,13 @@ def one_for_each(values: Sequence[str] | None, option: str, corpora: int) -> lis
 
 
 def pair_options(
-    source: str | None, target: str | None, small: str, large: str, *, deterministic: bool
+    source: str | None,
+    target: str | None,
+    small: str,
+    large: str,
+    *,
+    deterministic: bool,
+    protects: bool = True,
 ) -> PairOptions:
     """Gather what says which models and languages."""
-    return PairOptions(source, target, small, large, deterministic)
+    return PairOptions(source, target, small, large, deterministic, protects)

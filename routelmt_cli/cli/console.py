@@ -121,6 +121,8 @@ class Console:
             )
         if report.blank_segments:
             _add_row(table, "none (empty)", f"{report.blank_segments:,}", format_usd(0))
+        if report.left:
+            _add_row(table, "none (left as the source)", f"{report.left:,}", format_usd(0))
         _add_row(table, "all", f"{report.segments:,}", format_usd(report.spend_nanousd))
         out.print(table)
         fictional = " (illustrative prices)" if report.prices_are_illustrative else ""
@@ -157,6 +159,12 @@ class Console:
         if report.faults:
             total = sum(report.faults.values())
             say(f"translations that look wrong: {total:,} ({_counts(report.faults)})")
+        if report.protected:
+            left = f"; {report.left:,} left as the source, since no model kept them"
+            say(
+                "segments with placeholders, tags or the like, checked: "
+                f"{report.protected:,}{left if report.left else ''}"
+            )
         if report.failed:
             say(
                 f"failed segments, which keep what they had: {report.failed:,} (run it again to "

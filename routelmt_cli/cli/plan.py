@@ -57,6 +57,7 @@ def plan(
     weight: arguments.Weight = "length",
     pin: arguments.Pin = None,
     guard: arguments.Guard = None,
+    no_protect: arguments.NoProtect = False,
     deterministic: arguments.Deterministic = False,
     restart: arguments.Restart = False,
     quiet: arguments.Quiet = False,
@@ -79,7 +80,12 @@ def plan(
                 source, format_name, source_column, no_header=no_header, on_invalid=on_invalid
             ),
             pair=arguments.pair_options(
-                from_language, to_language, small, large, deterministic=deterministic
+                from_language,
+                to_language,
+                small,
+                large,
+                deterministic=deterministic,
+                protects=not no_protect,
             ),
             budget_nanousd=0 if budget is None else parse_usd(budget),
             output=None if output in (None, "-") else Path(str(output)),

@@ -55,6 +55,7 @@ def translate(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be spent; call no model.")
     ] = False,
+    no_protect: arguments.NoProtect = False,
     deterministic: arguments.Deterministic = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an output that another wrote.")
@@ -77,7 +78,12 @@ def translate(
             source, format_name, source_column, no_header=no_header, on_invalid=on_invalid
         ),
         pair=arguments.pair_options(
-            from_language, to_language, small, large, deterministic=deterministic
+            from_language,
+            to_language,
+            small,
+            large,
+            deterministic=deterministic,
+            protects=not no_protect,
         ),
         budget_nanousd=limit,
         auto_budget=auto,

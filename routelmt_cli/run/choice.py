@@ -27,8 +27,13 @@ from routelmt_cli.run.tiers import LARGE, SMALL, Tier
 _BLOCK_ITEMS = 8192
 
 # What an item's code says; the guard's reasons follow.
-NOT_SENT, TAKEN, FAILED = 0, 1, 2
-_GUARDED = 3
+NOT_SENT, TAKEN, FAILED, LEFT = 0, 1, 2, 3
+_GUARDED = 4
+
+
+def code_of(reason: str) -> int:
+    """Return the code of one of the guard's reasons to keep a draft."""
+    return _GUARDED + REASONS.index(reason)
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,8 @@ class Choice:
     Attributes
     ----------
     code
-        int8 of shape (items,): ``NOT_SENT``, ``TAKEN`` (the retranslation), ``FAILED`` or one of
-        the guard's reasons to keep the draft.
+        int8 of shape (items,): ``NOT_SENT``, ``TAKEN`` (the retranslation), ``FAILED``, ``LEFT``
+        (as the source is) or one of the guard's reasons to keep the draft.
     """
 
     code: npt.NDArray[np.int8]
@@ -53,6 +58,11 @@ class Choice:
     def failed(self) -> npt.NDArray[np.bool_]:
         """Which items have not got what was asked for them, since a request failed."""
         return np.equal(self.code, FAILED)
+
+    @property
+    def left(self) -> npt.NDArray[np.bool_]:
+        """Which items stay as their sources, since no hypothesis has their placeholders."""
+        return np.equal(self.code, LEFT)
 
     def counts(self, repeats: npt.NDArray[np.int64]) -> dict[str, int]:
         """Count segments that did not get what was asked for them, by reason."""
@@ -91,6 +101,8 @@ class Choice:
             return "retranslated"
         if code == FAILED:
             return "failed"
+        if code == LEFT:
+            return "left: placeholders"
         if code >= _GUARDED:
             return f"guard: {REASONS[code - _GUARDED]}"
         if gain <= 0:

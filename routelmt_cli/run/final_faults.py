@@ -33,6 +33,9 @@ def count_faults(
     counts: Counter[str] = Counter()
     for first, sources in segments.sources.batches():
         items = np.arange(first, first + len(sources))
+        is_left = choice.left[items]
+        sources = [source for source, left in zip(sources, is_left, strict=True) if not left]
+        items = items[~is_left]  # these are counted on their own
         taken = choice.taken[items]
         texts = journal.texts(SMALL, items[~taken].tolist())
         texts |= journal.texts(LARGE, items[taken].tolist())

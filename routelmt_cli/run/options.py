@@ -48,6 +48,8 @@ class PairOptions:
         Names of the user's cards or of shipped ones, or paths of cards.
     deterministic
         Decode static groups of segments from a clean state.
+    protects
+        Whether placeholders, tags and the like are protected on their way through the models.
     """
 
     source_language: str | None = None
@@ -55,6 +57,7 @@ class PairOptions:
     small: str = DEFAULT_SMALL
     large: str = DEFAULT_LARGE
     deterministic: bool = False
+    protects: bool = True
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ from routelmt_cli.run.retrying import release_failed
 from routelmt_cli.run.run_curve import predict_items
 from routelmt_cli.run.segments import Segments, scan
 from routelmt_cli.run.setup import Pair, find_limit, find_pair_and_router, translate_identity
+from routelmt_cli.run.shielding import shielded
 from routelmt_cli.run.spending import needed_nanousd
 from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
 from routelmt_cli.run.wishes import Wishes, read_wishes
@@ -287,7 +288,10 @@ def refuse_pins(
 def _choose(run: Run) -> Choice:
     opinion = SecondOpinion(run.router, run.pair.label, run.small)
     pinned = run.wishes.to_large
-    return choose(run.journal, run.segments, run.pair.target_language, opinion, pinned=pinned)
+    choice = choose(run.journal, run.segments, run.pair.target_language, opinion, pinned=pinned)
+    if not run.options.pair.protects:
+        return choice
+    return shielded(choice, run.journal, run.segments)
 
 
 def _retry(run: Run, folder: RunFolder) -> None:

@@ -16,6 +16,7 @@ from routelmt_cli.run.choice import Choice
 from routelmt_cli.run.final_faults import count_faults
 from routelmt_cli.run.opened import Run
 from routelmt_cli.run.planning import RunPlan
+from routelmt_cli.run.shielding import count_protected
 from routelmt_cli.run.tiers import LARGE, SMALL
 from routelmt_cli.run.whole_file import write_whole
 
@@ -74,6 +75,10 @@ class Report:
         that was sent.
     pinned
         Rows that are pinned, by tier.
+    protected
+        Rows with placeholders, tags or the like, None where they are not protected.
+    left
+        Rows of these that stay as their source, since no hypothesis has what is protected.
     """
 
     segments: int
@@ -109,6 +114,8 @@ class Report:
     share: float | None = None
     retranslated_share: float | None = None
     pinned: dict[str, int] = field(default_factory=dict)
+    protected: int | None = None
+    left: int = 0
 
     def save(self, path: Path) -> None:
         """Write the report as JSON, whole."""
@@ -122,6 +129,7 @@ def make_report(run: Run, plan: RunPlan, choice: Choice) -> Report:
     seconds_by_stage, wishes = run.clock.seconds, run.wishes
     taken = choice.taken
     rows_taken = int(segments.repeats[taken].sum())
+    rows_left = int(segments.repeats[choice.left].sum())
     rows = int(segments.repeats.sum())
     kept = choice.counts(segments.repeats)
     failed = kept.pop("failed", 0)
@@ -137,7 +145,7 @@ def make_report(run: Run, plan: RunPlan, choice: Choice) -> Report:
         distinct_segments=segments.items,
         drafted=journal.count(SMALL),
         retranslated=journal.count(LARGE),
-        segments_by_tier={SMALL: rows - rows_taken, LARGE: rows_taken},
+        segments_by_tier={SMALL: rows - rows_taken - rows_left, LARGE: rows_taken},
         kept_drafts=kept,
         failed=failed,
         faults=count_faults(journal, segments, choice, pair),
@@ -168,6 +176,8 @@ def make_report(run: Run, plan: RunPlan, choice: Choice) -> Report:
             for tier, mask in ((SMALL, wishes.to_small), (LARGE, wishes.to_large))
             if (count := int(segments.repeats[mask].sum()))
         },
+        protected=count_protected(segments) if run.options.pair.protects else None,
+        left=rows_left,
     )
 
 

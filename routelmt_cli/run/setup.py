@@ -63,7 +63,10 @@ def find_pair(options: PairOptions, source_language: str, target_language: str) 
     if any(card.backend != "stand-in" for card in cards):
         # Before weights are read, which takes longer.
         source_language, target_language = map(canonical_code, (source_language, target_language))
-    small, large = (find_model(card, source_language, target_language) for card in cards)
+    small, large = (
+        find_model(card, source_language, target_language, protects=options.protects)
+        for card in cards
+    )
     return Pair(small, large, source_language, target_language)
 
 
@@ -284,6 +287,7 @@ def identity(
         "price of the small model": _price(pair.small.card),
         "price of the large model": _price(pair.large.card),
         "decoding mode (--deterministic)": deterministic,
+        "protection of placeholders (--no-protect)": pair.small.protects,
         # It says where long segments are cut, and so what they may cost.
         "context size of the models": [
             model.card.decoding.context_tokens for model in (pair.small, pair.large)

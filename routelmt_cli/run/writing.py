@@ -58,6 +58,7 @@ def _hypotheses(
     journal: Journal, choice: Choice, items: npt.NDArray[np.int64], sources: list[str]
 ) -> dict[str, Values]:
     distinct = np.unique(items[items >= 0])
+    distinct = distinct[~choice.left[distinct]]
     large = choice.taken[distinct]
     texts = journal.texts(SMALL, distinct[~large].tolist())
     texts |= journal.texts(LARGE, distinct[large].tolist())
@@ -67,9 +68,9 @@ def _hypotheses(
     }
     rows = items.tolist()
     return {
-        # A blank segment is its own translation.
+        # A blank segment is its own translation, and so is one whose placeholders got lost.
         "translation": [
-            texts[item] if item >= 0 else source for item, source in zip(rows, sources, strict=True)
+            texts.get(item, source) for item, source in zip(rows, sources, strict=True)
         ],
         "tier": [tiers.get(item, NO_TIER) for item in rows],
     }

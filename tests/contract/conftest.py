@@ -42,17 +42,21 @@ class Subject:
     scope="session",
     params=[
         "stand-in",
+        "protected stand-in",
         pytest.param("smollm2-135m", marks=NEEDS_DEMO_MODELS),
         pytest.param("gemma3-270m", marks=NEEDS_DEMO_MODELS),
     ],
 )
 def subject(request, tmp_path_factory):
-    if request.param == "stand-in":
+    if "stand-in" in request.param:
         path = tmp_path_factory.mktemp("card") / "stand-in.toml"
         path.write_text(STAND_IN, "utf-8")
         card = load_card(path)
     else:
         card = find_card(request.param)
     decoding = dataclasses.replace(card.decoding, parallel_sequences=GROUP, context_tokens=512)
-    model = find_model(dataclasses.replace(card, decoding=decoding), "es", "en")
-    return Subject(request.param, model, drafts=request.param != "gemma3-270m")
+    name = request.param.removeprefix("protected ")
+    model = find_model(
+        dataclasses.replace(card, decoding=decoding), "es", "en", protects=name != request.param
+    )
+    return Subject(name, model, drafts=name != "gemma3-270m")

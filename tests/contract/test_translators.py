@@ -75,8 +75,10 @@ def test_counts_are_exact_upper_bounds(mixed, batched):
 def test_counting_needs_no_loaded_model(mixed, subject, batched):
     sources, counts, _ = mixed
     with subject.model.open_counter() as counter:
+        again = counter.count(sources)
+        assert again.retry is None and counts.retry is None  # nothing in them is protected
         for ours, theirs in zip(
-            dataclasses.astuple(counter.count(sources)), dataclasses.astuple(counts), strict=True
+            dataclasses.astuple(again)[:-1], dataclasses.astuple(counts)[:-1], strict=True
         ):
             assert ours.dtype == np.int64
             np.testing.assert_array_equal(ours, theirs)
