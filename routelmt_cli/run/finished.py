@@ -68,6 +68,7 @@ _NUMBER = (int, float)
 _KINDS: dict[str, type | tuple[type, ...]] = {
     "int": int,
     "float": _NUMBER,
+    "int | None": (int, type(None)),
     "float | None": (*_NUMBER, type(None)),
     "str": str,
     "bool": bool,
