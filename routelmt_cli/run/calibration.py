@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import routelmt_cli
 from routelmt_cli.budget.money import format_usd
 from routelmt_cli.errors import BudgetError, UsageError
 from routelmt_cli.evaluation.metrics import DEFAULT_METRIC, Metric, open_metric
@@ -60,6 +61,21 @@ class CalibrationResult:
     def figures(self) -> Mapping[str, Any]:
         """The out-of-fold report."""
         return self.calibration.router.metadata.figures
+
+    def as_json(self, path: Path) -> dict[str, Any]:
+        """Return what the bundle at a path is, its report and its price as plain JSON values."""
+        router = self.calibration.router
+        return {
+            "command": "calibrate",
+            "routelmt_version": routelmt_cli.__version__,
+            "router": str(path),
+            "fingerprint": router.fingerprint,
+            "languages": list(router.metadata.pair_labels),
+            "metric": router.metadata.metric_signature,
+            "segments": router.metadata.segments,
+            "spend_nanousd": self.spend_nanousd,
+            "figures": dict(self.figures),
+        }
 
 
 def calibrate(options: CalibrateOptions, progress: Progress | None = None) -> CalibrationResult:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+import routelmt_cli
 from routelmt_cli.budget.money import format_usd
 from routelmt_cli.gain.conformal import GuardLimit
 from routelmt_cli.gain.router import Router
@@ -127,6 +129,22 @@ class Estimate:
             ("predicted spend", format_usd(self.spent_nanousd + cost)),
             ("knapsack gap", f"{self.plan.facts['gap']:.2%}"),
         ]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as plain JSON values."""
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        plan = None
+        if self.plan is not None:
+            plan = {"retranslations": int(self.plan.chosen.sum()), **self.plan.facts}
+        return {
+            "command": "translate --dry-run",
+            "routelmt_version": routelmt_cli.__version__,
+            **values,
+            "plan": plan,
+            "refused": self.refused,
+            "needed_nanousd": self.needed_nanousd,
+            "remarks": self.remarks(),
+        }
 
     @property
     def refused(self) -> bool:
