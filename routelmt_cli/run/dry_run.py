@@ -37,7 +37,7 @@ from routelmt_cli.run.prediction import predict, predict_draft_tokens
 from routelmt_cli.run.progress import Progress
 from routelmt_cli.run.segments import Segments, scan
 from routelmt_cli.run.setup import find_limit, find_pair_and_router, translate_identity
-from routelmt_cli.run.source_language import find_source_language
+from routelmt_cli.run.source_language import translated_from
 from routelmt_cli.run.spending import left_nanousd, needed_nanousd
 from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
 from routelmt_cli.run.wishes import Wishes, read_wishes
@@ -194,7 +194,7 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
     added = [column.name for column in writing.added_columns(explain=options.explain)]
     with open_input(options.corpus, added) as source, tempfile.TemporaryDirectory() as scratch:
         pair, router = find_pair_and_router(
-            options, progress, partial(find_source_language, source, options, progress)
+            options, progress, partial(translated_from, source, options, progress)
         )
         limit = find_limit(options, pair, router, progress)
         path = output.output_path(options, pair.target_language)

@@ -1,6 +1,6 @@
 """Which language a corpus is in, where nobody says so.
 
-A corpus goes in, a language code comes out, or an error where the texts do not tell. What always
+A corpus or texts go in, a language code comes out, or an error where they do not tell. What always
 holds: the same corpus gives the same answer, and it is said on the way how sure that is and which
 other languages there seem to be. A sample of the segments is looked at, chosen by their numbers
 alone; nothing leaves the machine. It knows nothing of target languages, models or routers.
@@ -9,8 +9,10 @@ alone; nothing leaves the machine. It knows nothing of target languages, models 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -94,32 +96,30 @@ def can_detect() -> bool:
     return True
 
 
-def detect_language(corpus: Corpus) -> Detection:
-    """Find out which language a corpus is in.
+def detect_language(name: str, texts: Sequence[str]) -> Detection:
+    """Find out which language a sample of texts is in.
 
     Parameters
     ----------
-    corpus
-        Its sources are read from start to end once.
+    name
+        The corpus's name in errors.
+    texts
+        Each with letters.
 
     Raises
     ------
     UsageError
         The texts do not tell, or say several things.
     """
-    texts = sample_texts(corpus)
+    hint = "add --from CODE, such as --from es"
     if not texts:
-        raise UsageError(
-            f"{corpus.display_name}: there is no text to tell the source language by",
-            hint="add --from CODE, such as --from es",
-        )
+        raise UsageError(f"{name}: there is no text to tell the source language by", hint=hint)
     detection = detect(texts)
     if not detection.is_sure:
         raise UsageError(
-            f"{corpus.display_name}: cannot tell the source language: {detection.certainty:.0%} "
-            f"sure of {detection.language} from {len(texts):,} segments "
-            f"({detection.shares_in_words()})",
-            hint="add --from CODE, such as --from es",
+            f"{name}: cannot tell the source language: {detection.certainty:.0%} sure of "
+            f"{detection.language} from {len(texts):,} segments ({detection.shares_in_words()})",
+            hint=hint,
         )
     return detection
 
@@ -152,7 +152,14 @@ def sample_texts(corpus: Corpus, count: int = SAMPLE) -> list[str]:
     return [text for _, text in sorted(best)]
 
 
-def detect(texts: list[str]) -> Detection:
+def sample_of(texts: Sequence[str], count: int = SAMPLE) -> list[str]:
+    """Choose among texts as ``sample_texts`` does among a corpus's."""
+    order = np.argsort(_keys(0, len(texts))).tolist()
+    lettered = (texts[row][:_CHARACTERS] for row in order if _has_letters(texts[row]))
+    return list(islice(lettered, count))
+
+
+def detect(texts: Sequence[str]) -> Detection:
     """Tell the language of some texts.
 
     Each text's probabilities under equal chances come from py3langid, whose naive Bayes scores
@@ -172,11 +179,12 @@ def detect(texts: list[str]) -> Detection:
     certainty /= certainty.sum()
     best = int(np.argmax(evidence))
     least = max(_OTHER_SHARE, (_OTHER_SEGMENTS - 0.5) / len(texts))
-    order = np.argsort(-shares, kind="stable").tolist()
+    first, *others = np.argsort(-shares, kind="stable").tolist()
+    shown = [first, *(at for at in others if shares[at] >= least)]
     return Detection(
         language=_code(names[best]),
         certainty=math.floor(float(certainty[best]) * 1000) / 1000,
-        shares={_code(names[at]): float(shares[at]) for at in order if shares[at] >= least},
+        shares={_code(names[at]): float(shares[at]) for at in shown},
         segments=len(texts),
     )
 

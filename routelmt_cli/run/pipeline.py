@@ -39,7 +39,7 @@ from routelmt_cli.run.retrying import release_failed
 from routelmt_cli.run.run_curve import predict_items
 from routelmt_cli.run.segments import Segments, scan
 from routelmt_cli.run.setup import Pair, find_limit, find_pair_and_router, translate_identity
-from routelmt_cli.run.source_language import find_source_language
+from routelmt_cli.run.source_language import translated_from
 from routelmt_cli.run.spending import needed_nanousd
 from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
 from routelmt_cli.run.wishes import Wishes, read_wishes
@@ -98,7 +98,7 @@ def open_run(
     added = [column.name for column in writing.added_columns(explain=options.explain)]
     with open_input(options.corpus, added) as source:
         pair, router = find_pair_and_router(
-            options, progress, partial(find_source_language, source, options, progress)
+            options, progress, partial(translated_from, source, options, progress)
         )
         limit = find_limit(options, pair, router, progress)
         path = output.output_path(options, pair.target_language)

@@ -10,7 +10,7 @@ from routelmt_cli.corpus.layout import Layout
 from routelmt_cli.corpus.reader import open_corpus
 from routelmt_cli.errors import UsageError
 from routelmt_cli.run import language_detection
-from routelmt_cli.run.language_detection import detect, detect_language, sample_texts
+from routelmt_cli.run.language_detection import detect, detect_language, sample_of, sample_texts
 
 
 @pytest.fixture
@@ -29,6 +29,11 @@ def corpus(tmp_path):
 def test_four_sentences_tell_a_language(language):
     found = detect(texts(language, 4))
     assert (found.language, found.is_sure, list(found.shares)) == (language, True, [language])
+
+
+def test_one_long_sentence_may_tell_a_language():
+    found = detect([" ".join(texts("es", 4))])
+    assert (found.language, found.is_sure) == ("es", True)
 
 
 def test_short_texts_go_with_the_others():
@@ -61,13 +66,13 @@ def test_a_mixed_corpus_is_one_of_its_larger_part_with_a_warning(other):
 )
 def test_what_does_not_tell_is_refused(corpus, lines):
     with pytest.raises(UsageError, match=r"^in.txt: cannot tell the source language: ") as refused:
-        detect_language(corpus(lines))
+        detect_language("in.txt", sample_texts(corpus(lines)))
     assert refused.value.hint.startswith("add --from CODE")
 
 
 def test_a_corpus_without_letters(corpus):
     with pytest.raises(UsageError, match="no text to tell the source language by"):
-        detect_language(corpus(["", "12.5", " ", "3 × 4"]))
+        detect_language("in.txt", sample_texts(corpus(["", "12.5", " ", "3 × 4"])))
 
 
 def test_the_sample_is_spread_and_always_the_same(corpus):
@@ -75,7 +80,7 @@ def test_the_sample_is_spread_and_always_the_same(corpus):
     one = corpus(lines)
     sample = sample_texts(one)
     assert len(sample) == language_detection.SAMPLE == len(set(sample))
-    assert sample == sample_texts(one)
+    assert sample == sample_texts(one) == sample_of(lines)
     rows = sorted(int(text.split()[2]) for text in sample)
     quarters = [sum(row // 5_000 == quarter for row in rows) for quarter in range(4)]
     assert min(quarters) > 70
@@ -85,6 +90,6 @@ def test_the_sample_is_spread_and_always_the_same(corpus):
 
 def test_the_sample_leaves_out_what_says_nothing(corpus):
     lines = ["", "7", "  ", "text"] * 1_000
-    assert sample_texts(corpus(lines), 100) == ["text"] * 100
+    assert sample_texts(corpus(lines), 100) == sample_of(lines, 100) == ["text"] * 100
     assert sample_texts(corpus(lines[:8]), 100) == ["text"] * 2
     assert sample_texts(corpus(["x" * 5_000]), 100) == ["x" * 1_000]
