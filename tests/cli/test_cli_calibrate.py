@@ -312,6 +312,7 @@ def test_models_translate_what_has_a_reference(shell, with_models):
 
 
 def test_the_corpus_tells_its_language(shell, trained, given, stand_ins, corpus, monkeypatch):
+    pytest.importorskip("py3langid", reason="needs the extra: pip install '.[detect]'")
     commentary, call = trained("given.tsv", languages=("--to", "de"))
     assert "source language: en (detected in 70 segments, 100.0% sure)" in commentary
     assert call.pairs == [("en", "de")] * 70

@@ -12,6 +12,8 @@ from routelmt_cli.gain import catalogue
 from routelmt_cli.gain.bundle import load_bundle, save_bundle
 from routelmt_cli.run import setup, source_language
 
+pytest.importorskip("py3langid", reason="needs the extra: pip install '.[detect]'")
+
 BUDGET = ("--budget", "0.01")
 
 

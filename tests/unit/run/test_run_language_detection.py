@@ -12,6 +12,8 @@ from routelmt_cli.errors import UsageError
 from routelmt_cli.run import language_detection
 from routelmt_cli.run.language_detection import detect, detect_language, sample_of, sample_texts
 
+pytest.importorskip("py3langid", reason="needs the extra: pip install '.[detect]'")
+
 
 @pytest.fixture
 def corpus(tmp_path):
