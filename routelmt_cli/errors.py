@@ -18,7 +18,7 @@ class ExitCode(IntEnum):
     BUDGET = 3
     """The budget cannot do what was asked."""
     MID_RUN = 4
-    """A model, endpoint or disk failed in mid-run; the run is resumable."""
+    """A model, endpoint or disk failed in mid-run, or its time was over; the run is resumable."""
     PARTIAL = 5
     """Done, but some segments kept their draft after failures."""
     INTERRUPTED = 130

@@ -160,6 +160,7 @@ Deterministic = Annotated[
 Restart = Annotated[
     bool, typer.Option("--restart", help="Forget what an earlier run bought, and pay again.")
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors on stderr.")]
 Verbose = Annotated[
     int,

@@ -79,6 +79,7 @@ def calibrate(
     no_header: arguments.NoHeader = False,
     on_invalid: arguments.Invalid = OnInvalid.ERROR,
     no_protect: arguments.NoProtect = False,
+    as_json: arguments.AsJson = False,
     deterministic: arguments.Deterministic = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the router.")] = False,
     restart: arguments.Restart = False,
@@ -136,5 +137,5 @@ def calibrate(
         guard_threshold=guard_threshold,
     )
     with Console(quiet=quiet, verbosity=verbose) as console:
-        console.show_calibration(run(options, console), output)
+        console.show_calibration(run(options, console), output, as_json=as_json)
     return ExitCode.DONE

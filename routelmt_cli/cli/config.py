@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from routelmt_cli.cli import arguments
 from routelmt_cli.cli.printable import printable
 from routelmt_cli.cli.settings import Setting, files, options_of, read_settings
 
@@ -26,7 +27,7 @@ def config(
     command: Annotated[
         _Command, typer.Argument(help="The command whose options are shown.")
     ] = _Command.translate,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: arguments.AsJson = False,
 ) -> None:
     """Show what a command's options are where the command line says nothing, and why.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
 from rich.console import Console as RichConsole
 from rich.progress import (
     BarColumn,
@@ -171,8 +173,11 @@ class Console:
                 "try them within the budget)"
             )
 
-    def show_estimate(self, estimate: Estimate) -> None:
+    def show_estimate(self, estimate: Estimate, *, as_json: bool = False) -> None:
         """Print what a dry run found."""
+        if as_json:
+            typer.echo(json.dumps(estimate.as_json(), allow_nan=False))
+            return
         table = plain_table(("", ""), numeric=(1,), show_header=False)
         for row in estimate.rows():
             _add_row(table, *row)
@@ -180,10 +185,17 @@ class Console:
         for line in estimate.remarks():
             self.note(line)
 
-    def show_calibration(self, result: CalibrationResult, path: Path) -> None:
+    def show_calibration(
+        self, result: CalibrationResult, path: Path, *, as_json: bool = False
+    ) -> None:
         """Print the out-of-fold report of a calibration."""
         from routelmt_cli.gain.report import report_lines, report_rows
 
+        done = f"spent {format_usd(result.spend_nanousd)}; wrote {path}"
+        if as_json:
+            typer.echo(json.dumps(result.as_json(path), allow_nan=False))
+            self.note(done)
+            return
         header, *rows = report_rows(result.figures)
         table = plain_table(header, numeric=range(1, len(header)))
         for row in rows:
@@ -191,7 +203,7 @@ class Console:
         self._answer.print(table)
         for line in report_lines(result.figures):
             self._answer.print(Text(printable(line)))
-        self.note(f"spent {format_usd(result.spend_nanousd)}; wrote {path}")
+        self.note(done)
 
 
 def plain_table(

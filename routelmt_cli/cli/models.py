@@ -14,11 +14,8 @@ from routelmt_cli.cli.printable import printable
 models = typer.Typer(help="Model cards and their weights.")
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-
-
 @models.command("list")
-def list_models(as_json: AsJson = False) -> None:
+def list_models(as_json: arguments.AsJson = False) -> None:
     """List model cards, whether their weights are here, routers and the prior."""
     from routelmt_cli.cli import models_view
     from routelmt_cli.gain.catalogue import shipped_prior, shipped_routers
@@ -29,7 +26,7 @@ def list_models(as_json: AsJson = False) -> None:
 
 
 @models.command("show")
-def show(name: arguments.Card, as_json: AsJson = False) -> None:
+def show(name: arguments.Card, as_json: arguments.AsJson = False) -> None:
     """Print a model card as it is written."""
     from routelmt_cli.cli import models_view
     from routelmt_cli.translators.catalogue import find_card
@@ -38,7 +35,7 @@ def show(name: arguments.Card, as_json: AsJson = False) -> None:
 
 
 @models.command("check")
-def check(name: arguments.Card, as_json: AsJson = False) -> None:
+def check(name: arguments.Card, as_json: arguments.AsJson = False) -> None:
     """Find a card's weights, read them whole, and compare their SHA-256."""
     from routelmt_cli.cli import models_view
     from routelmt_cli.translators.catalogue import find_card
@@ -50,7 +47,9 @@ def check(name: arguments.Card, as_json: AsJson = False) -> None:
 
 
 @models.command("pull")
-def pull(name: arguments.Card, as_json: AsJson = False, quiet: arguments.Quiet = False) -> None:
+def pull(
+    name: arguments.Card, as_json: arguments.AsJson = False, quiet: arguments.Quiet = False
+) -> None:
     """Fetch a card's weights from the Hugging Face Hub, or the rest of them.
 
     HF_TOKEN opens what is gated or private, HF_ENDPOINT names another hub.
@@ -84,7 +83,7 @@ def add(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a card of this name.")
     ] = False,
-    as_json: AsJson = False,
+    as_json: arguments.AsJson = False,
 ) -> None:
     """Write a model card for a GGUF file, so that --small NAME and --large NAME find it.
 
@@ -108,7 +107,7 @@ def bench(
     seconds: Annotated[
         float, typer.Option(metavar="S", min=1, max=3600, help="About how long it may take.")
     ] = 90,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: arguments.AsJson = False,
     quiet: arguments.Quiet = False,
 ) -> None:
     """Find a model's fastest settings on this machine, and keep them for later runs.
@@ -173,7 +172,7 @@ def prune(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the files that are there.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: arguments.AsJson = False,
 ) -> None:
     """Drop the tokens from a model that a language pair does not need, so that it decodes faster.
 
@@ -209,7 +208,7 @@ def quantize(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the files that are there.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: arguments.AsJson = False,
     verbose: arguments.Verbose = 0,
 ) -> None:
     """Write a model's weights in another type: smaller, or read faster on this machine.

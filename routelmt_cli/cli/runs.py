@@ -14,11 +14,13 @@ Folder = Annotated[
     Path, typer.Argument(metavar="FOLDER", help="Where the outputs lie.", show_default="here")
 ]
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print a JSON array.")]
+
 
 @runs.command("list")
 def list_runs(
     folder: Folder = Path(),
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List run folders with output, input, state, spend, size, age."""
     from routelmt_cli.cli import runs_view
@@ -39,6 +41,7 @@ def clean(
         typer.Option("--unfinished", help="Also those that are not finished: it is paid again."),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Remove run folders of finished runs, after asking; outputs stay.
 
@@ -55,11 +58,14 @@ def clean(
 
     found = [summary for summary in list_runs(folder) if allowed(summary)]
     runs_view.show(found, folder, to_stderr=True)
-    if not found:
-        return ExitCode.DONE
-    if not yes and not runs_view.confirm(f"remove {runs_view.folders(found)}?"):
-        return ExitCode.DONE
-    for summary, reason in remove_runs(found, allowed):
-        if reason is not None:
-            runs_view.note(f"kept {summary.folder}: {reason}")
+    done: list[tuple[RunSummary, str | None]] = []
+    if found and not yes and not runs_view.confirm(f"remove {runs_view.folders(found)}?"):
+        done = [(summary, "the answer was no") for summary in found]
+    else:
+        for summary, reason in remove_runs(found, allowed):
+            done.append((summary, reason))
+            if reason is not None:
+                runs_view.note(f"kept {summary.folder}: {reason}")
+    if as_json:
+        typer.echo(runs_view.cleaned_as_json(done))
     return ExitCode.DONE

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -24,8 +25,19 @@ _SECONDS = (("days", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 def as_json(summaries: Sequence[RunSummary]) -> str:
     """Write summaries as a JSON array."""
-    fields = [asdict(one) | {"folder": str(one.folder)} for one in summaries]
-    return json.dumps(fields, indent=1)
+    return json.dumps([_fields(one) for one in summaries], indent=1)
+
+
+def cleaned_as_json(done: Sequence[tuple[RunSummary, str | None]]) -> str:
+    """Write as a JSON array which runs were removed, and why the others were kept."""
+    rows = [
+        _fields(one) | {"removed": reason is None, "kept_because": reason} for one, reason in done
+    ]
+    return json.dumps(rows, indent=1)
+
+
+def _fields(one: RunSummary) -> dict[str, Any]:
+    return asdict(one) | {"folder": str(one.folder)}
 
 
 def show(summaries: Sequence[RunSummary], folder: Path, *, to_stderr: bool = False) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from routelmt_cli.cli import arguments
 from routelmt_cli.corpus.invalid import OnInvalid
-from routelmt_cli.errors import ExitCode
+from routelmt_cli.errors import ExitCode, UsageError
 from routelmt_cli.run.options import DEFAULT_LARGE, DEFAULT_SMALL
 
 
@@ -56,6 +56,9 @@ def translate(
         bool, typer.Option("--dry-run", help="Say what would be spent; call no model.")
     ] = False,
     no_protect: arguments.NoProtect = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the report, or the estimate, as one JSON object.")
+    ] = False,
     deterministic: arguments.Deterministic = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an output that another wrote.")
@@ -72,6 +75,12 @@ def translate(
     from routelmt_cli.cli.console import Console
     from routelmt_cli.run.options import TranslateOptions
 
+    to_stdout = output == "-" or (output is None and source == "-")
+    if as_json and to_stdout and not dry_run:
+        raise UsageError(
+            "--json and the translations would both go to standard output",
+            hint="name an output with -o; the report is in the run folder all the same",
+        )
     limit, auto = (None, False) if budget is None else arguments.parse_budget(budget)
     options = TranslateOptions(
         corpus=arguments.corpus_options(
@@ -104,10 +113,12 @@ def translate(
         if dry_run:
             from routelmt_cli.run.dry_run import dry_run as estimate
 
-            console.show_estimate(estimate(options, console))
+            console.show_estimate(estimate(options, console), as_json=as_json)
             return ExitCode.DONE
         from routelmt_cli.run.pipeline import translate as run
 
         report = run(options, console)
         console.show_report(report)
+        if as_json:
+            typer.echo(report.as_json(), nl=False)
     return ExitCode.PARTIAL if report.failed else ExitCode.DONE

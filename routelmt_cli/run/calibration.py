@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import routelmt_cli
 from routelmt_cli.budget.money import format_usd
 from routelmt_cli.errors import BudgetError, UsageError
 from routelmt_cli.evaluation.metrics import DEFAULT_METRIC, Metric, open_metric
@@ -36,13 +37,15 @@ from routelmt_cli.run.labelled_input import (
     read_labels,
     read_texts,
 )
-from routelmt_cli.run.language_pairs import LanguagePair
+from routelmt_cli.run.language_detection import can_detect
+from routelmt_cli.run.language_pairs import LanguagePair, no_languages
 from routelmt_cli.run.length_strata import sample_by_length
 from routelmt_cli.run.options import CalibrateOptions
 from routelmt_cli.run.prediction import draft_table
 from routelmt_cli.run.progress import Progress, Silent
 from routelmt_cli.run.segments import Segments, scan
 from routelmt_cli.run.setup import Pair, find_pair, identity, model_identity
+from routelmt_cli.run.source_language import language_of_run
 from routelmt_cli.run.spending import Spender, needed_nanousd
 from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
 
@@ -60,6 +63,21 @@ class CalibrationResult:
     def figures(self) -> Mapping[str, Any]:
         """The out-of-fold report."""
         return self.calibration.router.metadata.figures
+
+    def as_json(self, path: Path) -> dict[str, Any]:
+        """Return what the bundle at a path is, its report and its price as plain JSON values."""
+        router = self.calibration.router
+        return {
+            "command": "calibrate",
+            "routelmt_version": routelmt_cli.__version__,
+            "router": str(path),
+            "fingerprint": router.fingerprint,
+            "languages": list(router.metadata.pair_labels),
+            "metric": router.metadata.metric_signature,
+            "segments": router.metadata.segments,
+            "spend_nanousd": self.spend_nanousd,
+            "figures": dict(self.figures),
+        }
 
 
 def calibrate(options: CalibrateOptions, progress: Progress | None = None) -> CalibrationResult:
@@ -85,14 +103,14 @@ def calibrate(options: CalibrateOptions, progress: Progress | None = None) -> Ca
 
 def _calibrate_with_models(options: CalibrateOptions, progress: Progress) -> CalibrationResult:
     _refuse_what_needs_hypotheses(options)
-    source_language = options.pair.source_language
-    target_language = options.pair.target_language
-    if source_language is None or target_language is None:
-        raise UsageError(
-            "the languages are not given", hint="add --from and --to, such as --from es --to en"
-        )
+    from_language, to_language = options.pair.source_language, options.pair.target_language
+    if to_language is None or (from_language is None and not can_detect()):
+        raise no_languages()
     with open_input(options.corpus) as source:
-        pair = find_pair(options.pair, source_language, target_language)
+        if from_language is None:
+            begun = None if options.restart else run_folder.beside(options.output)
+            from_language = language_of_run(source, begun, to_language, progress)
+        pair = find_pair(options.pair, str(from_language), to_language)
         begun_with = identity(source, pair, deterministic=options.pair.deterministic)
         with RunFolder(run_folder.beside(options.output)) as folder:
             segments = scan(source.corpus, folder.sources)

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+import routelmt_cli
 from routelmt_cli.budget.money import format_usd
 from routelmt_cli.gain.conformal import GuardLimit
 from routelmt_cli.gain.router import Router
@@ -34,6 +37,7 @@ from routelmt_cli.run.prediction import predict, predict_draft_tokens
 from routelmt_cli.run.progress import Progress
 from routelmt_cli.run.segments import Segments, scan
 from routelmt_cli.run.setup import find_limit, find_pair_and_router, translate_identity
+from routelmt_cli.run.source_language import translated_from
 from routelmt_cli.run.spending import left_nanousd, needed_nanousd
 from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
 from routelmt_cli.run.wishes import Wishes, read_wishes
@@ -126,6 +130,22 @@ class Estimate:
             ("knapsack gap", f"{self.plan.facts['gap']:.2%}"),
         ]
 
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as plain JSON values."""
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        plan = None
+        if self.plan is not None:
+            plan = {"retranslations": int(self.plan.chosen.sum()), **self.plan.facts}
+        return {
+            "command": "translate --dry-run",
+            "routelmt_version": routelmt_cli.__version__,
+            **values,
+            "plan": plan,
+            "refused": self.refused,
+            "needed_nanousd": self.needed_nanousd,
+            "remarks": self.remarks(),
+        }
+
     @property
     def refused(self) -> bool:
         """Whether the run would be refused: its drafts and pins might not fit the budget."""
@@ -173,7 +193,9 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
     """
     added = [column.name for column in writing.added_columns(explain=options.explain)]
     with open_input(options.corpus, added) as source, tempfile.TemporaryDirectory() as scratch:
-        pair, router = find_pair_and_router(options, progress)
+        pair, router = find_pair_and_router(
+            options, progress, partial(translated_from, source, options, progress)
+        )
         limit = find_limit(options, pair, router, progress)
         path = output.output_path(options, pair.target_language)
         begun_with = translate_identity(source, pair, router, options)

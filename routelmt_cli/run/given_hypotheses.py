@@ -27,10 +27,12 @@ from routelmt_cli.run.labelled_input import (
     join_labelled,
     read_labelled,
 )
+from routelmt_cli.run.language_detection import can_detect
 from routelmt_cli.run.language_pairs import LanguagePair, given_pair, read_pair
 from routelmt_cli.run.length_strata import sample_by_length
 from routelmt_cli.run.options import CalibrateOptions, FurtherCorpus
 from routelmt_cli.run.progress import Progress
+from routelmt_cli.run.source_language import language_of_texts
 
 DRAFTS_ELSEWHERE = "draft column"
 RETRANSLATIONS_ELSEWHERE = "retranslation column"
@@ -57,7 +59,7 @@ def calibrate_given(options: CalibrateOptions, progress: Progress) -> tuple[Cali
         Where scoring the drafts would cost more than the budget.
     """
     _check(options)
-    corpus, pairs = _read(options)
+    corpus, pairs = _read(options, progress)
     for warning in corpus.warnings:
         progress.note(warning)
     refuse_too_few(corpus.name, len(corpus))
@@ -89,18 +91,22 @@ def _check(options: CalibrateOptions) -> None:
         )
 
 
-def _read(options: CalibrateOptions) -> tuple[LabelledCorpus, list[LanguagePair]]:
+def _read(
+    options: CalibrateOptions, progress: Progress
+) -> tuple[LabelledCorpus, list[LanguagePair]]:
     """Read all corpora, join them, and take the sample."""
     first = FurtherCorpus(
         options.corpus, options.pair.source_language, options.pair.target_language
     )
     corpora, pairs = [], []
     for one in (first, *options.further):
-        if options.language_column is None:
+        told = one.source_language is not None
+        detects = not told and one.target_language is not None and can_detect()
+        if options.language_column is None and not detects:
             given_pair(one.source_language, one.target_language)  # before the file is read
         corpus = read_labelled(_labelled_options(options, one))
         corpora.append(corpus)
-        pairs += _pairs(options, corpus, one)
+        pairs += _pairs(options, corpus, one, progress)
     joined = join_labelled(corpora)
     if options.limit is None:
         return joined, pairs
@@ -124,11 +130,14 @@ def _labelled_options(options: CalibrateOptions, one: FurtherCorpus) -> Labelled
 
 
 def _pairs(
-    options: CalibrateOptions, corpus: LabelledCorpus, one: FurtherCorpus
+    options: CalibrateOptions, corpus: LabelledCorpus, one: FurtherCorpus, progress: Progress
 ) -> list[LanguagePair]:
     """Tell the language pair of every row."""
     if corpus.languages is None:
-        return [given_pair(one.source_language, one.target_language)] * len(corpus)
+        source, target = one.source_language, one.target_language
+        if source is None and target is not None:
+            source = language_of_texts(corpus.name, corpus.sources, target, progress)
+        return [given_pair(source, target)] * len(corpus)
     known = {label: read_pair(label, one.target_language) for label in set(corpus.languages)}
     pairs = []
     for label, place in zip(corpus.languages, corpus.places, strict=True):

@@ -31,10 +31,15 @@ def given_pair(source_language: str | None, target_language: str | None) -> Lang
         One of both is missing or no language code.
     """
     if source_language is None or target_language is None:
-        raise UsageError(
-            "the languages are not given", hint="add --from and --to, such as --from es --to en"
-        )
+        raise no_languages()
     return LanguagePair(canonical_code(source_language), canonical_code(target_language))
+
+
+def no_languages() -> UsageError:
+    """Word the error of languages that nobody names."""
+    return UsageError(
+        "the languages are not given", hint="add --from and --to, such as --from es --to en"
+    )
 
 
 def read_pair(label: str, target_language: str | None) -> LanguagePair | None:

@@ -40,6 +40,7 @@ from routelmt_cli.run.run_curve import predict_items
 from routelmt_cli.run.segments import Segments, scan
 from routelmt_cli.run.setup import Pair, find_limit, find_pair_and_router, translate_identity
 from routelmt_cli.run.shielding import shielded
+from routelmt_cli.run.source_language import translated_from
 from routelmt_cli.run.spending import needed_nanousd
 from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
 from routelmt_cli.run.wishes import Wishes, read_wishes
@@ -97,7 +98,9 @@ def open_run(
     clock, deadline = Clock(), Deadline(options.max_hours)
     added = [column.name for column in writing.added_columns(explain=options.explain)]
     with open_input(options.corpus, added) as source:
-        pair, router = find_pair_and_router(options, progress)
+        pair, router = find_pair_and_router(
+            options, progress, partial(translated_from, source, options, progress)
+        )
         limit = find_limit(options, pair, router, progress)
         path = output.output_path(options, pair.target_language)
         begun_with = translate_identity(source, pair, router, options)

@@ -117,10 +117,14 @@ class Report:
     protected: int | None = None
     left: int = 0
 
+    def as_json(self) -> str:
+        """Write the report as JSON, as it is kept."""
+        return json.dumps(asdict(self), indent=1) + "\n"
+
     def save(self, path: Path) -> None:
         """Write the report as JSON, whole."""
         with write_whole(path) as file:
-            file.write((json.dumps(asdict(self), indent=1) + "\n").encode())
+            file.write(self.as_json().encode())
 
 
 def make_report(run: Run, plan: RunPlan, choice: Choice) -> Report:

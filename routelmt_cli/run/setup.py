@@ -7,10 +7,10 @@ predictions less sure is said here, once. It reads no segment.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 from routelmt_cli.errors import UsageError
 from routelmt_cli.gain.accuracy import Accuracy, accuracy_of
@@ -26,14 +26,19 @@ from routelmt_cli.gain.conformal import GuardLimit, limit_for
 from routelmt_cli.gain.metadata import ModelIdentity, pair_label
 from routelmt_cli.gain.router import Router, portable_parts
 from routelmt_cli.run.corpus_input import CorpusInput, describe_layout
+from routelmt_cli.run.language_detection import INSTALL
 from routelmt_cli.run.options import PairOptions, TranslateOptions
 from routelmt_cli.run.progress import Progress
+from routelmt_cli.run.source_language import SOURCE_LANGUAGE
 from routelmt_cli.translators.card import ModelCard
 from routelmt_cli.translators.catalogue import find_card
 from routelmt_cli.translators.languages import canonical_code
 from routelmt_cli.translators.models import Model, find_model
 
 _SHOWN_FIGURES = 4
+
+Detect: TypeAlias = Callable[[str], "str | None"]
+"""Finds the source language for a target language; None where it cannot."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +75,21 @@ def find_pair(options: PairOptions, source_language: str, target_language: str) 
     return Pair(small, large, source_language, target_language)
 
 
-def find_pair_and_router(options: TranslateOptions, progress: Progress) -> tuple[Pair, Router]:
+def find_pair_and_router(
+    options: TranslateOptions, progress: Progress, detect: Detect
+) -> tuple[Pair, Router]:
     """Find the models and the router that fits them, or that can be adapted to their languages.
 
     Whatever makes its predictions less sure is noted.
+
+    Parameters
+    ----------
+    options
+        What to do.
+    progress
+        Who watches.
+    detect
+        Asked for the source language where neither options nor routers tell it.
 
     Raises
     ------
@@ -81,9 +97,9 @@ def find_pair_and_router(options: TranslateOptions, progress: Progress) -> tuple
         Where a model or router is missing, or the router was made for others.
     """
     pair, router = (
-        _shipped(options.pair, progress)
+        _shipped(options.pair, progress, detect)
         if options.router is None
-        else _named(options.router, options, progress)
+        else _named(options.router, options, progress, detect)
     )
     if not router.knows(pair.label) and not portable_parts(router):
         # The router would refuse as well, but only when the drafts are paid for.
@@ -97,10 +113,13 @@ def find_pair_and_router(options: TranslateOptions, progress: Progress) -> tuple
     return pair, router
 
 
-def _named(path: Path, options: TranslateOptions, progress: Progress) -> tuple[Pair, Router]:
+def _named(
+    path: Path, options: TranslateOptions, progress: Progress, detect: Detect
+) -> tuple[Pair, Router]:
     """Take the user's bundle."""
     router = load_bundle(path)
-    pair = find_pair(options.pair, *_languages(options.pair, router.metadata.pairs))
+    languages = _languages(options.pair, router.metadata.pairs, detect)
+    pair = find_pair(options.pair, languages.source, languages.target)
     changed = _mismatches(router, pair)
     if changed and not options.force_router:
         raise UsageError(
@@ -121,12 +140,14 @@ def _named(path: Path, options: TranslateOptions, progress: Progress) -> tuple[P
     return pair, router
 
 
-def _shipped(options: PairOptions, progress: Progress) -> tuple[Pair, Router]:
+def _shipped(options: PairOptions, progress: Progress, detect: Detect) -> tuple[Pair, Router]:
     """Take the shipped router of the models, or else the prior."""
     routers = shipped_routers()
     if options.source_language is None or options.target_language is None:
-        pair = find_pair(options, *_shipped_languages(options, routers))
-        progress.note(f"languages: {pair.source_language} to {pair.target_language} (the router's)")
+        languages = _shipped_languages(options, routers, detect)
+        pair = find_pair(options, languages.source, languages.target)
+        whose = "" if languages.is_detected else " (the router's)"
+        progress.note(f"languages: {pair.source_language} to {pair.target_language}{whose}")
     else:
         pair = find_pair(options, options.source_language, options.target_language)
     fitting = [router for router in routers if not _mismatches(router, pair)]
@@ -183,10 +204,20 @@ def _bad_verdict(router: Router) -> str | None:
     return str(figures.get("verdict", "no better than a simple rule"))
 
 
+class _Languages(NamedTuple):
+    source: str
+    target: str
+    is_detected: bool
+
+
 def _languages(
-    options: PairOptions, pairs: Sequence[tuple[str, str]], *, only_fitting: bool = False
-) -> tuple[str, str]:
-    """Take the languages as they are given, and otherwise the only ones of a router."""
+    options: PairOptions,
+    pairs: Sequence[tuple[str, str]],
+    detect: Detect,
+    *,
+    only_fitting: bool = False,
+) -> _Languages:
+    """Take the languages that are given, or a router's only ones, or else detect the source."""
     given = (options.source_language, options.target_language)
     fitting = [
         pair
@@ -194,21 +225,26 @@ def _languages(
         if all(own in (None, its) for own, its in zip(given, pair, strict=True))
     ]
     known = fitting if fitting or only_fitting else pairs
-    found = [
+    sources, targets = (
         {own} if own is not None else {pair[side] for pair in known}
         for side, own in enumerate(given)
-    ]
-    if any(len(codes) != 1 for codes in found):
+    )
+    detected = detect(*targets) if len(sources) != 1 and len(targets) == 1 else None
+    if detected is not None:
+        sources = {detected}
+    if len(sources) != 1 or len(targets) != 1:
         what = "no single shipped router tells" if only_fitting else "the router does not tell"
-        raise UsageError(
-            f"the languages are not given and {what} them",
-            hint="add --from and --to, such as --from es --to en",
-        )
-    (source,), (target,) = found
-    return source, target
+        hint = "add --from and --to, such as --from es --to en"
+        if len(targets) == 1:
+            hint += f"; {INSTALL} finds the source language by itself"
+        raise UsageError(f"the languages are not given and {what} them", hint=hint)
+    (source,), (target,) = sources, targets
+    return _Languages(source, target, is_detected=detected is not None)
 
 
-def _shipped_languages(options: PairOptions, routers: Sequence[Router]) -> tuple[str, str]:
+def _shipped_languages(
+    options: PairOptions, routers: Sequence[Router], detect: Detect
+) -> _Languages:
     names = (find_card(options.small).name, find_card(options.large).name)
     pairs = [
         pair
@@ -216,7 +252,7 @@ def _shipped_languages(options: PairOptions, routers: Sequence[Router]) -> tuple
         if (router.metadata.small.name, router.metadata.large.name) == names
         for pair in router.metadata.pairs
     ]
-    return _languages(options, pairs, only_fitting=True)
+    return _languages(options, pairs, detect, only_fitting=True)
 
 
 def model_identity(model: Model) -> ModelIdentity:
@@ -280,7 +316,7 @@ def identity(
     return {
         "input file": source.sha256,
         "input layout": describe_layout(source.corpus),
-        "source language (--from)": pair.source_language,
+        SOURCE_LANGUAGE: pair.source_language,
         "target language (--to)": pair.target_language,
         "small model": pair.small.fingerprint,
         "large model": pair.large.fingerprint,

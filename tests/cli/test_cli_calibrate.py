@@ -15,7 +15,8 @@ from routelmt_cli.gain.bundle import load_bundle, save_bundle
 from routelmt_cli.gain.calibration import CalibrationContext, CalibrationOptions
 from routelmt_cli.gain.labels import gain_labels
 from routelmt_cli.gain.metadata import ModelIdentity
-from routelmt_cli.run import calibration_training
+from routelmt_cli.run import calibration as run_calibration
+from routelmt_cli.run import calibration_training, given_hypotheses, source_language
 from routelmt_cli.run.calibration import calibrate
 from routelmt_cli.run.options import CalibrateOptions, CorpusOptions, PairOptions
 
@@ -308,3 +309,27 @@ def test_models_translate_what_has_a_reference(shell, with_models):
     commentary, call = with_models()
     assert commentary[0] == "in.tsv: 5 of 67 rows have no reference and were left out"
     assert len(call.table) == 62  # three of the seventy rows repeat another
+
+
+def test_the_corpus_tells_its_language(shell, trained, given, stand_ins, corpus, monkeypatch):
+    pytest.importorskip("py3langid", reason="needs the extra: pip install '.[detect]'")
+    commentary, call = trained("given.tsv", languages=("--to", "de"))
+    assert "source language: en (detected in 70 segments, 100.0% sure)" in commentary
+    assert call.pairs == [("en", "de")] * 70
+    models = ["--small", stand_ins.small, "--large", stand_ins.large, "--overwrite"]
+    commentary, call = trained("in.tsv", columns=models, languages=("--to", "de"))
+    assert "source language: en (detected in 117 segments, 100.0% sure)" in commentary
+    monkeypatch.setattr(source_language, "detect_language", None)
+    commentary, call = trained("in.tsv", columns=models, languages=("--to", "de"))
+    assert "source language: en (as this run was begun)" in commentary
+    assert call.pairs == [("en", "de")] * 112
+
+
+def test_without_the_extra_the_language_is_to_be_named(shell, given, corpus, stand_ins, fails):
+    models = ["--small", stand_ins.small, "--large", stand_ins.large]
+    with pytest.MonkeyPatch.context() as patch:
+        for room in (given_hypotheses, source_language, run_calibration):
+            patch.setattr(room, "can_detect", lambda: False)
+        for arguments in (["given.tsv", *COLUMNS], ["in.tsv", *models]):
+            error, hint = fails("calibrate", *arguments, "--to", "de", "-o", "a.router")
+            assert error == "error: the languages are not given" and "--from" in hint

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
 from itertools import count
 
 import pytest
-from made_up import SOURCES, rows_of
+from made_up import SOURCES, rows_of, write_tsv
 
 from routelmt_cli.run import pipeline
 from routelmt_cli.run.deadline import Deadline
 
-BUDGET = "0.004"
-ROWS = [source for source in dict.fromkeys(SOURCES) if source.strip()]
+BUDGET, DRAFTS = "0.0016", "0.0008"
+ROWS = [source for source in dict.fromkeys(SOURCES) if source.strip()][:42]
+
+
+@pytest.fixture
+def corpus(shell):
+    """Write a smaller corpus than other tests have, as ``in.tsv``."""
+    return write_tsv(shell.folder / "in.tsv", ["", *ROWS, ROWS[3]])
 
 
 @pytest.fixture
@@ -71,10 +78,23 @@ def test_a_share_bounds_the_tokens_and_may_be_raised(
     assert read_ledger(folder) == after
 
 
-def test_a_share_and_a_budget_are_both_kept(translate, corpus, folder, read_report):
-    translate("--share", "90%", "--budget", "0.0025")
+def test_a_share_bounds_what_costs_nothing(shell, stand_ins, corpus, folder, read_report):
+    cards = []
+    for card in (stand_ins.small, stand_ins.large):
+        cards.append(shell.folder / card.name)
+        cards[-1].write_text(re.sub(r"(?<=put = )[\d.]+", "0", card.read_text()))
+        assert "{ input = 0, output = 0 }" in cards[-1].read_text()
+    command = ["translate", "in.tsv", "--small", cards[0], "--large", cards[1]]
+    result = shell.run(*command, "--router", stand_ins.router, "--share", "30%")
+    assert result.code == 0, result.stderr
     report = read_report(folder)
-    assert report["spend_nanousd"] <= 2_500_000 and report["retranslated_share"] < 0.8
+    assert report["spend_nanousd"] == 0 and 0.28 < report["retranslated_share"] <= 0.3
+
+
+def test_a_share_and_a_budget_are_both_kept(translate, corpus, folder, read_report):
+    translate("--share", "90%", "--budget", "0.001")
+    report = read_report(folder)
+    assert report["spend_nanousd"] <= 1_000_000 and report["retranslated_share"] < 0.8
     translate("--share", "10%", "--budget", "1", "-o", "few.tsv", "--explain")
     few = read_report(folder.with_name("few.tsv.routelmt"))
     assert 0.08 < few["retranslated_share"] <= 0.1
@@ -140,9 +160,9 @@ def pinned(write):
 def test_pins_are_kept_under_every_budget(
     pinned, translate, translate_fails, shell, folder, read_ledger, read_report, output
 ):
-    error, hint = translate_fails("in.tsv", *pinned, budget="0.0015", code=3)
+    error, hint = translate_fails("in.tsv", *pinned, budget="0.0006", code=3)
     assert "the segments pinned to 'large' may cost up to $" in error
-    assert "but the budget is $0.0015" in error and not folder.exists()
+    assert "but the budget is $0.0006" in error and not folder.exists()
     least = hint.split("--budget ")[1].split(" ")[0]
     less = f"{float(least) - 1e-9:.9f}"
     translate_fails("in.tsv", *pinned, budget=less, code=3)
@@ -200,7 +220,7 @@ def test_identical_segments_share_one_pin(translate, shell, output):
 
 def test_a_plan_counts_pins_in(pinned, shell, stand_ins, translate, folder, read_ledger):
     command = ["plan", "in.tsv", *stand_ins.options(), *pinned, "--json"]
-    result = shell.run(*command, "--budget", "0.002")
+    result = shell.run(*command, "--budget", DRAFTS)
     assert result.code == 0, result.stderr
     found = json.loads(result.stdout)
     least, most = found["offers"][0], found["offers"][-1]
@@ -234,7 +254,7 @@ def test_other_pins_are_another_run(translate, translate_fails, shell, again):
 
 def test_weights_of_a_column_say_what_counts(write, translate, output, folder, read_report):
     write("in.tsv", "views", lambda row: ["0", "1e-4", "3e-3"][row % 3])
-    translate("--weight", "column:views", "--budget", "0.0025")
+    translate("--weight", "column:views", "--budget", "0.001")
     tiers = [row["tier"] for row in output()]
     large = [row % 3 for row, tier in enumerate(tiers) if tier == "large"]
     assert large.count(2) > large.count(1) and large.count(0) == 0
@@ -272,7 +292,7 @@ def test_a_plan_weighs_alike(write, shell, stand_ins):
         json.loads(
             shell.run(
                 "plan", name, *stand_ins.options(), "--json", "--weight", "column:views",
-                "--budget", "0.002",
+                "--budget", DRAFTS,
             ).stdout
         )["offers"]
         for name in ("in.tsv", "same.tsv")
@@ -310,12 +330,12 @@ def test_hours_end_a_run_that_is_continued(
     command = ["translate", "in.tsv", *stand_ins.options(), "--budget", BUDGET]
     bought, ends = {}, []
     for _ in range(20):
-        result = shell.run(*command, "--max-hours", "12")
+        result = shell.run(*command, "--max-hours", "20")
         ends.append(result.code)
         if result.code == 0:
             break
         assert result.error_lines[-2:] == [
-            "error: stopped after 12 hours, as --max-hours says",
+            "error: stopped after 20 hours, as --max-hours says",
             "hint: run the same command again to continue; what is bought is kept",
         ]
         ledger = read_ledger(folder)
@@ -328,7 +348,7 @@ def test_hours_end_a_run_that_is_continued(
 
 
 def test_hours_end_a_plan_too(hourly, fails, stand_ins, corpus):
-    command = ["plan", "in.tsv", *stand_ins.options(), "--budget", "0.002", "--max-hours", "3"]
+    command = ["plan", "in.tsv", *stand_ins.options(), "--budget", DRAFTS, "--max-hours", "3"]
     assert "stopped after 3 hours" in fails(*command, code=4)[0]
 
 
@@ -343,7 +363,7 @@ def test_a_dry_run_knows_of_wishes(pinned, translate, folder, shell, stand_ins):
     assert rows["share of the text that fits"] == "50%"
     assert float(rows["pinned to the large model, at most"][1:]) > 0
     assert not folder.exists()
-    small = translate(*wishes, "--dry-run", "--budget", "0.0015")
+    small = translate(*wishes, "--dry-run", "--budget", "0.0006")
     assert "the budget must be at least" in small.stderr
     assert translate(*wishes).code == 0
     assert "knapsack gap" in translate(*wishes, "--dry-run").text

@@ -23,7 +23,10 @@ LAYERS = (
     {"cli"},
     {"__main__"},
 )
-HEAVY = {"llama_cpp", "lightgbm", "sacrebleu", "sentencepiece", "ray", "matplotlib", "gguf"}
+HEAVY = {
+    *("llama_cpp", "lightgbm", "sacrebleu", "sentencepiece", "ray", "matplotlib", "gguf"),
+    "py3langid",
+}
 
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
