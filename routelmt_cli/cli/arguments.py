@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
 from routelmt_cli.corpus.invalid import OnInvalid
+from routelmt_cli.corpus.units import Units
 from routelmt_cli.errors import UsageError
 from routelmt_cli.run.options import CorpusOptions, PairOptions
+
+Languages: TypeAlias = tuple[str | None, str | None]
+"""Source and target language as they were typed; None where they were not."""
 
 
 def card_names() -> list[str]:
@@ -21,13 +25,16 @@ def card_names() -> list[str]:
 
 
 Input = Annotated[
-    str, typer.Argument(metavar="IN", help="TSV, CSV, JSONL, parquet or plain text; - is stdin.")
+    str,
+    typer.Argument(
+        metavar="IN", help="TSV, CSV, JSONL, parquet, text, PO, XLIFF, TMX, SRT, VTT; - is stdin."
+    ),
 ]
 Inputs = Annotated[
     list[str],
     typer.Argument(
         metavar="IN",
-        help="TSV, CSV, JSONL, parquet or plain text; - is stdin. Several only with "
+        help="TSV, CSV, JSONL, parquet, PO, XLIFF, TMX; - is stdin. Several only with "
         "--draft-column.",
     ),
 ]
@@ -101,7 +108,8 @@ Format = Annotated[
     typer.Option(
         "--format",
         metavar="FORMAT",
-        help="tsv, csv, jsonl, parquet or text, where the ending is silent.",
+        help="tsv, csv, jsonl, parquet, text, po, xliff, tmx, srt, vtt: where the ending is "
+        "silent.",
     ),
 ]
 SourceColumn = Annotated[
@@ -143,6 +151,12 @@ MetricSpec = Annotated[
     ),
 ]
 NoHeader = Annotated[bool, typer.Option("--no-header", help="The TSV or CSV has no header line.")]
+UnitsOption = Annotated[
+    Units,
+    typer.Option(
+        "--units", help="Units of PO, XLIFF or TMX to translate: untranslated, fuzzy too, or all."
+    ),
+]
 Invalid = Annotated[
     OnInvalid,
     typer.Option("--on-invalid", help="What to do with rows that are not valid UTF-8."),
@@ -229,9 +243,13 @@ def corpus_options(
     *,
     no_header: bool,
     on_invalid: OnInvalid = OnInvalid.ERROR,
+    units: Units = Units.NEW,
+    languages: Languages = (None, None),
 ) -> CorpusOptions:
     """Gather what says how a corpus is read."""
-    return CorpusOptions(input_path(name), format_name, source_column, not no_header, on_invalid)
+    return CorpusOptions(
+        input_path(name), format_name, source_column, not no_header, on_invalid, units, *languages
+    )
 
 
 def corpora_options(
@@ -240,8 +258,11 @@ def corpora_options(
     source_column: str | None,
     no_header: bool,
     on_invalid: OnInvalid = OnInvalid.ERROR,
+    languages: Sequence[Languages] | None = None,
 ) -> list[CorpusOptions]:
     """Gather what says how several corpora are read, all in the same way.
+
+    The languages, where they are given, are those of each.
 
     Raises
     ------
@@ -252,8 +273,15 @@ def corpora_options(
         if name in names[:number]:
             raise UsageError(f"{name} is named twice", hint="name every corpus once")
     return [
-        corpus_options(name, format_name, source_column, no_header=no_header, on_invalid=on_invalid)
-        for name in names
+        corpus_options(
+            name,
+            format_name,
+            source_column,
+            no_header=no_header,
+            on_invalid=on_invalid,
+            languages=own,
+        )
+        for name, own in zip(names, languages or [(None, None)] * len(names), strict=True)
     ]
 
 

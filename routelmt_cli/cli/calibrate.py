@@ -100,11 +100,16 @@ def calibrate(
     from routelmt_cli.run.options import CalibrateOptions, FurtherCorpus
 
     given = draft_column is not None
-    (first, *more) = arguments.corpora_options(
-        sources, format_name, source_column, no_header, on_invalid
-    )
     from_all = arguments.one_for_each(from_languages, "--from", len(sources))
     to_all = arguments.one_for_each(to_languages, "--to", len(sources))
+    (first, *more) = arguments.corpora_options(
+        sources,
+        format_name,
+        source_column,
+        no_header,
+        on_invalid,
+        list(zip(from_all, to_all, strict=True)),
+    )
     options = CalibrateOptions(
         corpus=first,
         pair=arguments.pair_options(

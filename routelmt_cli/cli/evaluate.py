@@ -76,7 +76,12 @@ def evaluate(
     options = EvaluateOptions(
         labelled=LabelledOptions(
             corpus=arguments.corpus_options(
-                source, format_name, source_column, no_header=no_header, on_invalid=on_invalid
+                source,
+                format_name,
+                source_column,
+                no_header=no_header,
+                on_invalid=on_invalid,
+                languages=(from_language, to_language),
             ),
             draft_column=draft_column,
             retranslation_column=retranslation_column,

@@ -10,6 +10,7 @@ import typer
 
 from routelmt_cli.cli import arguments
 from routelmt_cli.corpus.invalid import OnInvalid
+from routelmt_cli.corpus.units import Units
 from routelmt_cli.errors import ExitCode
 from routelmt_cli.run.options import DEFAULT_LARGE, DEFAULT_SMALL
 
@@ -54,6 +55,7 @@ def plan(
     source_column: arguments.SourceColumn = None,
     no_header: arguments.NoHeader = False,
     on_invalid: arguments.Invalid = OnInvalid.ERROR,
+    units: arguments.UnitsOption = Units.NEW,
     weight: arguments.Weight = "length",
     pin: arguments.Pin = None,
     guard: arguments.Guard = None,
@@ -77,7 +79,13 @@ def plan(
     options = PlanOptions(
         run=TranslateOptions(
             corpus=arguments.corpus_options(
-                source, format_name, source_column, no_header=no_header, on_invalid=on_invalid
+                source,
+                format_name,
+                source_column,
+                no_header=no_header,
+                on_invalid=on_invalid,
+                units=units,
+                languages=(from_language, to_language),
             ),
             pair=arguments.pair_options(
                 from_language,

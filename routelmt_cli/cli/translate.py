@@ -9,6 +9,7 @@ import typer
 
 from routelmt_cli.cli import arguments
 from routelmt_cli.corpus.invalid import OnInvalid
+from routelmt_cli.corpus.units import Units
 from routelmt_cli.errors import ExitCode, UsageError
 from routelmt_cli.run.options import DEFAULT_LARGE, DEFAULT_SMALL
 
@@ -46,6 +47,7 @@ def translate(
     source_column: arguments.SourceColumn = None,
     no_header: arguments.NoHeader = False,
     on_invalid: arguments.Invalid = OnInvalid.ERROR,
+    units: arguments.UnitsOption = Units.NEW,
     weight: arguments.Weight = "length",
     pin: arguments.Pin = None,
     guard: arguments.Guard = None,
@@ -84,7 +86,13 @@ def translate(
     limit, auto = (None, False) if budget is None else arguments.parse_budget(budget)
     options = TranslateOptions(
         corpus=arguments.corpus_options(
-            source, format_name, source_column, no_header=no_header, on_invalid=on_invalid
+            source,
+            format_name,
+            source_column,
+            no_header=no_header,
+            on_invalid=on_invalid,
+            units=units,
+            languages=(from_language, to_language),
         ),
         pair=arguments.pair_options(
             from_language,

@@ -21,6 +21,12 @@ Cell: TypeAlias = str | int | float | Decimal | None
 
 Values: TypeAlias = Sequence[Any] | np.ndarray[Any, Any]
 
+TRANSLATION, TIER = "translation", "tier"
+"""The added columns that formats without columns know: plain text consists of the first."""
+
+NO_TIER = "none"
+"""The tier of what no model translated."""
+
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 

@@ -22,6 +22,25 @@ class Format(str, Enum):
     PARQUET = "parquet"
     JSONL = "jsonl"
     TEXT = "text"
+    PO = "po"
+    XLIFF = "xliff"
+    TMX = "tmx"
+    SRT = "srt"
+    VTT = "vtt"
+
+    @property
+    def is_document(self) -> bool:
+        """Whether it is written whole, with texts of it translated, instead of row by row."""
+        return self in _DOCUMENTS
+
+    @property
+    def has_units(self) -> bool:
+        """Whether it holds translations beside sources."""
+        return self in _BILINGUAL
+
+
+_BILINGUAL = frozenset({Format.PO, Format.XLIFF, Format.TMX})
+_DOCUMENTS = _BILINGUAL | {Format.SRT, Format.VTT}
 
 
 _BY_ENDING = {
@@ -31,6 +50,13 @@ _BY_ENDING = {
     ".jsonl": Format.JSONL,
     ".ndjson": Format.JSONL,
     ".txt": Format.TEXT,
+    ".po": Format.PO,
+    ".pot": Format.PO,
+    ".xlf": Format.XLIFF,
+    ".xliff": Format.XLIFF,
+    ".tmx": Format.TMX,
+    ".srt": Format.SRT,
+    ".vtt": Format.VTT,
 }
 
 _HINT = "--format " + "|".join(each.value for each in Format)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from routelmt_cli.corpus.format import Format
 from routelmt_cli.corpus.invalid import OnInvalid
+from routelmt_cli.corpus.units import Units
 from routelmt_cli.errors import UsageError
 
 DEFAULT_SOURCE_COLUMN = "source"
-_WITHOUT_LINES = (Format.PARQUET,)
 _MAYBE_WITHOUT_HEADER = (Format.TSV, Format.CSV)
 
 
@@ -57,13 +57,17 @@ class Layout:
         The file's format.
     source_column
         TSV and CSV with a header, parquet, JSONL: the column's name, ``source`` where None was
-        given. TSV and CSV without a header: its number from 1, 1 where None was given. Plain text:
-        None.
+        given. TSV and CSV without a header: its number from 1, 1 where None was given. Plain text
+        and documents: None.
     has_header
         False only for a TSV or CSV whose first line is already a segment. Plain text has no header
         either way.
     on_invalid
         What becomes of rows that are not valid UTF-8.
+    units
+        Which units of a PO, XLIFF or TMX file are segments.
+    source_language, target_language
+        As the user named them, or None; they say which variants of a TMX file are meant.
 
     Raises
     ------
@@ -75,11 +79,21 @@ class Layout:
     source_column: str | int | None = None
     has_header: bool = True
     on_invalid: OnInvalid = OnInvalid.ERROR
+    units: Units = Units.NEW
+    source_language: str | None = None
+    target_language: str | None = None
 
     def __post_init__(self) -> None:
-        if self.on_invalid is not OnInvalid.ERROR and self.format in _WITHOUT_LINES:
+        if self.on_invalid is not OnInvalid.ERROR and (
+            self.format is Format.PARQUET or self.format.is_document
+        ):
             raise UsageError(
                 f"--on-invalid is for files of lines, not for {self.format.value}",
+                hint="leave it out",
+            )
+        if self.units is not Units.NEW and not self.format.has_units:
+            raise UsageError(
+                f"--units is for PO, XLIFF and TMX, not for {self.format.value}",
                 hint="leave it out",
             )
         object.__setattr__(self, "source_column", self._resolve_source_column())
@@ -96,8 +110,10 @@ class Layout:
         -------
         str
             ``line 8`` as an editor counts; ``row 7`` in parquet, which has no lines, and in CSV,
-            whose rows can have several.
+            whose rows can have several; ``text 7`` in a document.
         """
+        if self.format.is_document:
+            return f"text {segment}"
         if self.format in (Format.PARQUET, Format.CSV):
             return f"row {segment}"
         header = 1 if self.format is Format.TSV and self.has_header else 0
@@ -112,6 +128,14 @@ class Layout:
                     hint="--format tsv for a file of columns",
                 )
             return None
+        if self.format.is_document:
+            if column is not None:
+                raise UsageError(
+                    f"{self.format.value} has no columns, so no source column {str(column)!r}",
+                    hint="leave --source-column out",
+                )
+            if self.has_header:
+                return None
         if not self.has_header:
             if self.format not in _MAYBE_WITHOUT_HEADER:
                 raise UsageError(

@@ -39,4 +39,6 @@ def default_output(path: Path, to: str) -> Path:
         )
     plain, compressed = split_ending(path.name)
     named = PurePath(plain)
+    if named.suffix.lower() == ".pot":  # a template; what is filled in is a PO file
+        named = named.with_suffix(".po")
     return path.with_name(f"{named.stem}.{to}{named.suffix}{compressed}")

@@ -12,13 +12,26 @@ from pathlib import Path
 
 from routelmt_cli.corpus.columns import refuse_taken
 from routelmt_cli.corpus.csv_rows import CsvCorpus
+from routelmt_cli.corpus.document import DocumentCorpus, Parser
 from routelmt_cli.corpus.format import Format
 from routelmt_cli.corpus.jsonl import JsonlCorpus
 from routelmt_cli.corpus.layout import Layout
 from routelmt_cli.corpus.parquet import ParquetCorpus
+from routelmt_cli.corpus.po import parse_po
 from routelmt_cli.corpus.segments import BATCH_ROWS, Corpus, SourceBatch
+from routelmt_cli.corpus.subtitles import parse_subtitles
 from routelmt_cli.corpus.text import TextCorpus
+from routelmt_cli.corpus.tmx import parse_tmx
 from routelmt_cli.corpus.tsv import TsvCorpus
+from routelmt_cli.corpus.xliff import parse_xliff
+
+_PARSERS: dict[Format, Parser] = {
+    Format.PO: parse_po,
+    Format.XLIFF: parse_xliff,
+    Format.TMX: parse_tmx,
+    Format.SRT: parse_subtitles,
+    Format.VTT: parse_subtitles,
+}
 
 __all__ = ["BATCH_ROWS", "Corpus", "SourceBatch", "open_corpus"]
 
@@ -59,6 +72,8 @@ def open_corpus(
         corpus: Corpus = JsonlCorpus(path, layout, name, reserved)
     elif layout.format is Format.PARQUET:
         corpus = ParquetCorpus(path, layout, name)
+    elif layout.format in _PARSERS:
+        corpus = DocumentCorpus(path, layout, name, _PARSERS[layout.format])
     elif layout.format is Format.CSV:
         corpus = CsvCorpus(path, layout, name)
     elif layout.format is Format.TSV:

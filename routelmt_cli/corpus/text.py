@@ -15,15 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from routelmt_cli.corpus.added import AddedColumn, Cell
+from routelmt_cli.corpus.added import TRANSLATION, AddedColumn, Cell
 from routelmt_cli.corpus.layout import Layout
 from routelmt_cli.corpus.lines import LineFile, one_line, split_terminator
 from routelmt_cli.corpus.row_writer import RowWriter
 from routelmt_cli.corpus.segments import BATCH_ROWS, SourceBatch
 from routelmt_cli.errors import UsageError
-
-TRANSLATION = "translation"
-"""The added column that plain text output consists of."""
 
 
 class TextCorpus:

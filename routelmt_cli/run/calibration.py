@@ -106,7 +106,7 @@ def _calibrate_with_models(options: CalibrateOptions, progress: Progress) -> Cal
     from_language, to_language = options.pair.source_language, options.pair.target_language
     if to_language is None or (from_language is None and not can_detect()):
         raise no_languages()
-    with open_input(options.corpus) as source:
+    with open_input(options.corpus, every_unit=True) as source:
         if from_language is None:
             begun = None if options.restart else run_folder.beside(options.output)
             from_language = language_of_run(source, begun, to_language, progress)

@@ -16,6 +16,7 @@ from routelmt_cli.corpus.invalid import OnInvalid
 from routelmt_cli.corpus.layout import Layout
 from routelmt_cli.corpus.reader import open_corpus
 from routelmt_cli.corpus.segments import Corpus
+from routelmt_cli.corpus.units import Units
 from routelmt_cli.errors import MidRunError, UsageError
 from routelmt_cli.run.options import CorpusOptions
 from routelmt_cli.translators.cache import cache_folder
@@ -82,7 +83,9 @@ class CorpusInput:
 
 
 @contextlib.contextmanager
-def open_input(options: CorpusOptions, reserved: Sequence[str] = ()) -> Iterator[CorpusInput]:
+def open_input(
+    options: CorpusOptions, reserved: Sequence[str] = (), *, every_unit: bool = False
+) -> Iterator[CorpusInput]:
     """Open the corpus; standard input is kept in a file while the run needs it.
 
     Parameters
@@ -91,6 +94,8 @@ def open_input(options: CorpusOptions, reserved: Sequence[str] = ()) -> Iterator
         Which corpus.
     reserved
         Columns that the output will add, which the input must not have.
+    every_unit
+        Of a file with units take all, whatever the options say: it is read for what is in it.
 
     Raises
     ------
@@ -102,7 +107,13 @@ def open_input(options: CorpusOptions, reserved: Sequence[str] = ()) -> Iterator
         corpus_format = detect_format(name, options.format)
         path = options.path if options.path is not None else stack.enter_context(_spooled())
         layout = Layout(
-            corpus_format, options.source_column, options.has_header, options.on_invalid
+            corpus_format,
+            options.source_column,
+            options.has_header,
+            options.on_invalid,
+            Units.ALL if every_unit and corpus_format.has_units else options.units,
+            options.source_language,
+            options.target_language,
         )
         corpus = open_corpus(path, layout, display_name=name or "-", reserved=reserved)
         state = _state(path)
@@ -118,7 +129,9 @@ def describe_layout(corpus: Corpus) -> str:
     """Say in one text how a corpus is read, for a run's identity."""
     layout = corpus.layout
     description = str(layout.format.value)
-    if layout.format is not Format.TEXT:
+    if layout.format.is_document:
+        description += f", {layout.units.value} units"
+    elif layout.format is not Format.TEXT:
         description += f", column {layout.source_column}, header {layout.has_header}"
     if layout.on_invalid is not OnInvalid.ERROR:
         description += f", invalid rows: {layout.on_invalid.value}"

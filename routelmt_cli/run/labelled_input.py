@@ -165,7 +165,7 @@ def read_labelled(options: LabelledOptions) -> LabelledCorpus:
         row is usable.
     """
     _check(options)
-    with open_input(options.corpus) as source:
+    with open_input(options.corpus, every_unit=True) as source:
         return _read(source.corpus, options)
 
 

@@ -168,7 +168,7 @@ def _prompter(card: ModelCard, weights: Path, pair: LanguagePair) -> LlamaPrompt
 
 def _texts(options: PruneOptions) -> Iterator[str]:
     for one in options.corpora:
-        with open_input(one) as opened:
+        with open_input(one, every_unit=True) as opened:
             corpus = opened.corpus
             for column in _columns(corpus, options.columns):
                 if column is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from routelmt_cli.corpus.invalid import OnInvalid
+from routelmt_cli.corpus.units import Units
 from routelmt_cli.errors import UsageError
 
 DEFAULT_SMALL = "smollm2-135m"
@@ -29,6 +30,10 @@ class CorpusOptions:
         A column's name, or its number from 1 where ``has_header`` is False; None for the default.
     on_invalid
         What becomes of rows that are not valid UTF-8.
+    units
+        Which units of a PO, XLIFF or TMX file are segments.
+    source_language, target_language
+        As the user named them, or None: which variants of a TMX file are meant.
     """
 
     path: Path | None
@@ -36,6 +41,9 @@ class CorpusOptions:
     source_column: str | None = None
     has_header: bool = True
     on_invalid: OnInvalid = OnInvalid.ERROR
+    units: Units = Units.NEW
+    source_language: str | None = None
+    target_language: str | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from routelmt_cli.budget.money import usd_decimal
-from routelmt_cli.corpus.added import AddedColumn, ColumnType, Values
+from routelmt_cli.corpus.added import NO_TIER, TIER, TRANSLATION, AddedColumn, ColumnType, Values
 from routelmt_cli.corpus.segments import Corpus
 from routelmt_cli.corpus.writer import open_writer
 from routelmt_cli.run.choice import Choice
@@ -18,8 +18,7 @@ from routelmt_cli.run.planning import RunPlan
 from routelmt_cli.run.segments import Segments
 from routelmt_cli.run.tiers import LARGE, SMALL
 
-NO_TIER = "none"
-_ALWAYS = (AddedColumn("translation"), AddedColumn("tier"))
+_ALWAYS = (AddedColumn(TRANSLATION), AddedColumn(TIER))
 _EXPLAINED = (
     AddedColumn("predicted_gain", ColumnType.FLOAT),
     AddedColumn("cost_usd", ColumnType.DECIMAL),
@@ -69,10 +68,8 @@ def _hypotheses(
     rows = items.tolist()
     return {
         # A blank segment is its own translation, and so is one whose placeholders got lost.
-        "translation": [
-            texts.get(item, source) for item, source in zip(rows, sources, strict=True)
-        ],
-        "tier": [tiers.get(item, NO_TIER) for item in rows],
+        TRANSLATION: [texts.get(item, source) for item, source in zip(rows, sources, strict=True)],
+        TIER: [tiers.get(item, NO_TIER) for item in rows],
     }
 
 
