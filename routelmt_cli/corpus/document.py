@@ -35,13 +35,17 @@ class Document(Protocol):
     ----------
     texts
         What is to be translated, in the file's order, none of it blank.
-    references
-        The translation of each text that the file already has, or ``""``; None for a format
-        without translations.
     """
 
     texts: list[str]
-    references: list[str] | None
+
+    @property
+    def references(self) -> list[str] | None:
+        """The translation of each text that the file already has, or ``""``.
+
+        None for a format without translations.
+        """
+        ...
 
     def remarks(self) -> list[str]:
         """Say what of the file is left alone, one line each."""

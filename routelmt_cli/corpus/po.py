@@ -127,12 +127,13 @@ class PoDocument:
             number = _plural(self._language)[0]
         if number is None:
             return _TWO_FORMS
-        if not 1 <= int(number) <= _MOST_FORMS:
+        known = str(number).strip()
+        if not known.isdecimal() or not 1 <= int(known) <= _MOST_FORMS:
             raise UsageError(
-                f"{self._name}: its header names {number} plural forms",
+                f"{self._name}: its header names {known[:20]!r} plural forms",
                 hint="correct nplurals in its Plural-Forms",
             )
-        return int(number)
+        return int(known)
 
     def _complete_header(self) -> None:
         """Write down what a template leaves open, and that the file is UTF-8."""
@@ -148,7 +149,7 @@ class PoDocument:
             changes["Content_Type"] = "text/plain; charset=UTF-8"
         self._store.encoding = "utf-8"
         if changes and self._store.header() is not None:
-            self._store.updateheader(**changes)
+            self._store.updateheader(add=True, **changes)
 
 
 def parse_po(data: bytes, layout: Layout, display_name: str) -> PoDocument:

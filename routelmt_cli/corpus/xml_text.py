@@ -77,7 +77,8 @@ def write_xml(tree: Any, data: bytes) -> bytes:
     own = not declaration and not encoding.upper().startswith("UTF-8")
     text: bytes = etree.tostring(tree, encoding=encoding, xml_declaration=own)
     if declaration:
-        text = declaration + b"\n" + text
+        rest = data[end:].replace(b"\r\n", b"\n")  # as the text is before its line ends return
+        text = declaration + rest[: len(rest) - len(rest.lstrip())] + text
     if data.endswith(b"\n") and not own:
         text += b"\n"
     return with_line_ends_of(data, text)
@@ -149,9 +150,9 @@ def _slots(element: Any, transparent: Collection[str]) -> Iterator[tuple[Any, st
     if element.text and element.text.strip():
         yield element, "text", element.text
     for inner in element:
-        if local_name(inner) in transparent and inner.get("translate") != "no":
-            if inner.get("mtype") != "protected":
-                yield from _slots(inner, transparent)
+        is_kept = inner.get("translate") == "no" or inner.get("mtype") == "protected"
+        if local_name(inner) in transparent and not is_kept:
+            yield from _slots(inner, transparent)
         if inner.tail and inner.tail.strip():
             yield inner, "tail", inner.tail
 

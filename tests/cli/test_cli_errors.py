@@ -170,7 +170,7 @@ def test_columns_that_explain_adds_are_only_taken_with_explain(shell, stand_ins,
 def test_an_unknown_format(translate_fails, corpus):
     error, hint = translate_fails("in.tsv", "--format", "xls")
     assert error == "error: unknown format 'xls'"
-    assert hint == "hint: --format tsv|csv|parquet|jsonl|text"
+    assert hint == "hint: --format tsv|csv|parquet|jsonl|text|po|xliff|tmx|srt|vtt"
 
 
 def test_a_name_that_holds_control_characters_is_shown_without_them(translate_fails):

@@ -48,7 +48,7 @@ def test_unknown_format_hints_at_the_option(name, declared, message):
     with pytest.raises(UsageError) as caught:
         detect_format(name, declared)
     assert caught.value.message == message
-    assert caught.value.hint == "--format tsv|csv|parquet|jsonl|text"
+    assert caught.value.hint == "--format tsv|csv|parquet|jsonl|text|po|xliff|tmx|srt|vtt"
 
 
 @pytest.mark.parametrize(("name", "declared"), [("a.parquet.gz", None), ("a.zst", "parquet")])
