@@ -161,6 +161,16 @@ Invalid = Annotated[
     OnInvalid,
     typer.Option("--on-invalid", help="What to do with rows that are not valid UTF-8."),
 ]
+Memory = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--memory",
+        metavar="FILE|RUN",
+        help="TMX, PO, XLIFF, a table, or a finished run's folder: exact matches are free. "
+        "Repeatable.",
+        show_default=False,
+    ),
+]
 NoProtect = Annotated[
     bool,
     typer.Option("--no-protect", help="Do not protect placeholders, tags, URLs and Markdown."),

@@ -123,6 +123,8 @@ class Console:
             )
         if report.blank_segments:
             _add_row(table, "none (empty)", f"{report.blank_segments:,}", format_usd(0))
+        if report.remembered:
+            _add_row(table, "memory", f"{report.remembered:,}", format_usd(0))
         if report.left:
             _add_row(table, "none (left as the source)", f"{report.left:,}", format_usd(0))
         _add_row(table, "all", f"{report.segments:,}", format_usd(report.spend_nanousd))

@@ -50,6 +50,7 @@ def translate(
     units: arguments.UnitsOption = Units.NEW,
     weight: arguments.Weight = "length",
     pin: arguments.Pin = None,
+    memory: arguments.Memory = None,
     guard: arguments.Guard = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Add predicted_gain, cost_usd and reason.")
@@ -110,6 +111,7 @@ def translate(
         force_router=force_router,
         weight=weight,
         pin=pin,
+        memory=tuple(memory or ()),
         share=None if share is None else arguments.parse_share(share, "--share"),
         max_hours=max_hours,
         guard=guard,

@@ -30,6 +30,7 @@ from routelmt_cli.run.continuing import (
 from routelmt_cli.run.corpus_input import open_input
 from routelmt_cli.run.folder import RunFolder
 from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.memory import read_memory
 from routelmt_cli.run.options import TranslateOptions
 from routelmt_cli.run.pipeline import worst_of_all
 from routelmt_cli.run.planning import RunPlan
@@ -65,6 +66,8 @@ class Estimate:
         Of what is pinned to the large model and not sent yet, at most.
     share
         The most of the text that may be retranslated; None for any share.
+    remembered
+        Rows that a translation memory answers.
     budget_is_given
         Whether the budget was asked for; otherwise it is the worst case of everything.
     """
@@ -83,6 +86,7 @@ class Estimate:
     pinned_worst_nanousd: int = 0
     share: float | None = None
     budget_is_given: bool = True
+    remembered: int = 0
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the figures as (name, value) texts."""
@@ -90,6 +94,8 @@ class Estimate:
             ("segments", f"{self.segments:,} ({self.distinct_segments:,} distinct)"),
             ("budget", format_usd(self.budget_nanousd) if self.budget_is_given else "none"),
         ]
+        if self.remembered:
+            rows.append(("answered by the memory", f"{self.remembered:,}"))
         if self.share is not None:
             rows.append(("share of the source tokens, at most", f"{self.share:.1%}"))
         if self.pinned_worst_nanousd:
@@ -198,8 +204,11 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
         )
         limit = find_limit(options, pair, router, progress)
         path = output.output_path(options, pair.target_language)
-        begun_with = translate_identity(source, pair, router, options)
-        segments = scan(source.corpus, Path(scratch) / "sources.arrow")
+        memory = read_memory(options.memory, pair)
+        for remark in memory.remarks:
+            progress.note(remark)
+        begun_with = translate_identity(source, pair, router, options, memory.fingerprint)
+        segments = scan(source.corpus, Path(scratch) / "sources.arrow", memory.texts)
         for remark in source.corpus.remarks():
             progress.note(remark)
         small = open_tier(SMALL, pair.small, segments)
@@ -259,6 +268,7 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
             pinned_worst_nanousd=pinned_worst,
             share=options.share,
             budget_is_given=options.budget_nanousd is not None,
+            remembered=segments.remembered,
         )
 
 

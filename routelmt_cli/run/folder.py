@@ -24,8 +24,8 @@ from routelmt_cli.translators.cache import cache_folder
 SUFFIX = ".routelmt"
 _LOCK, _JOURNAL = "lock", "journal.sqlite"
 _SOURCES, _PLAN, _REPORT, _DESCRIPTION = "sources.arrow", "plan.parquet", "report.json", "run.json"
-_PAGE = "report.html"
-_NAMES = (_LOCK, _JOURNAL, _SOURCES, _PLAN, _REPORT, _PAGE, _DESCRIPTION)
+_PAGE, _CHOICE = "report.html", "choice.npy"
+_NAMES = (_LOCK, _JOURNAL, _SOURCES, _PLAN, _REPORT, _PAGE, _CHOICE, _DESCRIPTION)
 _RUN_VERSION = 1
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -77,6 +77,11 @@ class RunFiles:
     def plan(self) -> Path:
         """The plan, a parquet file."""
         return self.path / _PLAN
+
+    @property
+    def choice(self) -> Path:
+        """Which hypothesis each item got, an array of codes."""
+        return self.path / _CHOICE
 
     @property
     def report(self) -> Path:

@@ -16,6 +16,7 @@ from routelmt_cli.gain.router import Router
 from routelmt_cli.run.corpus_input import CorpusInput
 from routelmt_cli.run.deadline import Deadline
 from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.memory import Memory
 from routelmt_cli.run.options import TranslateOptions
 from routelmt_cli.run.progress import Progress
 from routelmt_cli.run.segments import Segments
@@ -52,6 +53,8 @@ class Run:
         worst case of everything, where the options name none.
     wishes
         What the options ask of single segments.
+    memory
+        Translations that are known.
     output
         The output file; None for standard output.
     """
@@ -64,6 +67,7 @@ class Run:
     small: Tier
     large: Tier
     wishes: Wishes
+    memory: Memory
     journal: Journal
     budget_nanousd: int
     deadline: Deadline

@@ -90,6 +90,8 @@ class TranslateOptions:
         What a segment counts in the knapsack: ``length``, ``segment`` or ``column:NAME``.
     pin
         ``column:NAME`` of what pins segments to a tier; None for no pins.
+    memory
+        Translation memories: files, or folders of finished runs.
     share
         The most of the source tokens that may be retranslated, above 0 and at most 1; None for
         any share.
@@ -116,6 +118,7 @@ class TranslateOptions:
     force_router: bool = False
     weight: str = "length"
     pin: str | None = None
+    memory: tuple[Path, ...] = ()
     share: float | None = None
     max_hours: float | None = None
     guard: float | None = None

@@ -27,6 +27,7 @@ from routelmt_cli.run.corpus_input import open_input
 from routelmt_cli.run.deadline import Deadline
 from routelmt_cli.run.folder import RunFolder
 from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.memory import read_memory, save_choice
 from routelmt_cli.run.opened import Clock, Run
 from routelmt_cli.run.options import TranslateOptions
 from routelmt_cli.run.page import render
@@ -103,7 +104,10 @@ def open_run(
         )
         limit = find_limit(options, pair, router, progress)
         path = output.output_path(options, pair.target_language)
-        begun_with = translate_identity(source, pair, router, options)
+        memory = read_memory(options.memory, pair)
+        for remark in memory.remarks:
+            progress.note(remark)
+        begun_with = translate_identity(source, pair, router, options, memory.fingerprint)
         folder_path = run_folder.in_cache(begun_with) if path is None else run_folder.beside(path)
 
         def check_output(records: Sequence[OutputRecord]) -> None:
@@ -114,7 +118,7 @@ def open_run(
             check_output(())  # before a folder is made for nothing
         with RunFolder(folder_path) as folder:
             with clock.stage("read"):
-                segments = scan(source.corpus, folder.sources)
+                segments = scan(source.corpus, folder.sources, memory.texts)
                 source.refuse_change()
             for remark in source.corpus.remarks():
                 progress.note(remark)
@@ -152,6 +156,7 @@ def open_run(
                     small=small,
                     large=large,
                     wishes=wishes,
+                    memory=memory,
                     journal=journal,
                     budget_nanousd=budget,
                     deadline=deadline,
@@ -188,6 +193,7 @@ def _translate(run: Run, folder: RunFolder) -> Report:
         spender.buy(run.large, plan.order, "retranslating", expected=chosen, wishes=run.wishes)
     with run.clock.stage("write"):
         choice = _choose(run)
+        save_choice(choice, folder.choice)
         _write(run, choice, plan, path)
     report = make_report(run, plan, choice)
     report.save(folder.report)
@@ -332,6 +338,7 @@ def _write(run: Run, choice: Choice, plan: RunPlan, path: Path | None) -> None:
                 run.journal,
                 choice,
                 plan,
+                memory=run.memory.texts,
                 pinned=run.wishes.pinned,
                 explain=run.options.explain,
             )

@@ -77,6 +77,8 @@ class Report:
         Rows that are pinned, by tier.
     protected
         Rows with placeholders, tags or the like, None where they are not protected.
+    remembered
+        Rows that a translation memory answered.
     left
         Rows of these that stay as their source, since no hypothesis has what is protected.
     """
@@ -116,6 +118,7 @@ class Report:
     pinned: dict[str, int] = field(default_factory=dict)
     protected: int | None = None
     left: int = 0
+    remembered: int = 0
 
     def as_json(self) -> str:
         """Write the report as JSON, as it is kept."""
@@ -145,7 +148,7 @@ def make_report(run: Run, plan: RunPlan, choice: Choice) -> Report:
     metadata, safeguards = router.metadata, router.safeguards
     return Report(
         segments=segments.rows,
-        blank_segments=segments.rows - rows,
+        blank_segments=segments.rows - rows - segments.remembered,
         distinct_segments=segments.items,
         drafted=journal.count(SMALL),
         retranslated=journal.count(LARGE),
@@ -182,6 +185,7 @@ def make_report(run: Run, plan: RunPlan, choice: Choice) -> Report:
         },
         protected=count_protected(segments) if run.options.pair.protects else None,
         left=rows_left,
+        remembered=segments.remembered,
     )
 
 

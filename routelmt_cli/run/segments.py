@@ -7,7 +7,7 @@ of the run folder that is read through a memory map, so that no stage holds a co
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from routelmt_cli.run.whole_file import write_whole
 
 _DIGEST_BYTES = 16
 _BLANK = -1
+REMEMBERED = -2
+"""The item of a row that a memory answers."""
 _SCHEMA = pa.schema([pa.field("source", pa.large_string())])
 
 
@@ -30,7 +32,8 @@ class Segments:
     Attributes
     ----------
     item_of_row
-        int64 of shape (rows,): the item of each segment, -1 for blank ones.
+        int64 of shape (rows,): the item of each segment, -1 for blank ones, ``REMEMBERED`` for
+        those that a translation memory answers, which are no items.
     first_row
         int64 of shape (items,): where each item stands first, rising.
     repeats
@@ -48,6 +51,11 @@ class Segments:
     def rows(self) -> int:
         """The number of segments."""
         return len(self.item_of_row)
+
+    @property
+    def remembered(self) -> int:
+        """The number of segments that a translation memory answers."""
+        return int(np.equal(self.item_of_row, REMEMBERED).sum())
 
     @property
     def items(self) -> int:
@@ -89,23 +97,31 @@ class ItemSources:
             yield start, list(self._column.slice(start, size).to_pylist())
 
 
-def scan(corpus: Corpus, path: Path) -> Segments:
+def scan(corpus: Corpus, path: Path, known: Container[str] = ()) -> Segments:
     """Read a corpus, find its distinct sources, and write them to ``path``.
 
     Two sources are identical where their UTF-8 bytes are; the test is a 128-bit BLAKE2b digest.
+
+    Parameters
+    ----------
+    corpus, path
+        What is read, and where the sources are written.
+    known
+        Sources that need no translation.
 
     Raises
     ------
     UsageError
         Where a row cannot be read.
     """
-    digests, blank = _digests(corpus)
+    digests, kind = _digests(corpus, known)
+    blank = kind < 0  # no item
     distinct, first, inverse = np.unique(digests[~blank], return_index=True, return_inverse=True)
     # np.unique sorts by digest; items are numbered in the order in which they stand.
     order = np.argsort(first, kind="stable")
     rank = np.empty(len(distinct), np.int64)
     rank[order] = np.arange(len(distinct))
-    item_of_row = np.full(len(digests), _BLANK, np.int64)
+    item_of_row = kind.astype(np.int64)
     item_of_row[~blank] = rank[inverse.reshape(-1)]
     first_row = np.flatnonzero(~blank)[first[order]]
     _write_sources(corpus, first_row, path)
@@ -117,19 +133,22 @@ def scan(corpus: Corpus, path: Path) -> Segments:
     )
 
 
-def _digests(corpus: Corpus) -> tuple[npt.NDArray[np.void], npt.NDArray[np.bool_]]:
+def _digests(
+    corpus: Corpus, known: Container[str]
+) -> tuple[npt.NDArray[np.void], npt.NDArray[np.int8]]:
+    """Give each row's digest, and what it is: ``_BLANK``, ``REMEMBERED`` or 0."""
     parts: list[bytes] = []
-    blanks: list[bool] = []
+    kinds: list[int] = []
     for batch in corpus.batches():
         texts = batch.sources.to_pylist()
-        blanks += [not text.strip() for text in texts]
+        kinds += [REMEMBERED if text in known else 0 if text.strip() else _BLANK for text in texts]
         parts.append(
             b"".join(
                 hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest() for text in texts
             )
         )
     digests = np.frombuffer(b"".join(parts), np.dtype((np.void, _DIGEST_BYTES)))
-    return digests, np.array(blanks, np.bool_)
+    return digests, np.array(kinds, np.int8)
 
 
 def _write_sources(corpus: Corpus, first_row: npt.NDArray[np.int64], path: Path) -> None:

@@ -339,14 +339,20 @@ def identity(
 
 
 def translate_identity(
-    source: CorpusInput, pair: Pair, router: Router, options: TranslateOptions
+    source: CorpusInput,
+    pair: Pair,
+    router: Router,
+    options: TranslateOptions,
+    memory_fingerprint: str = "",
 ) -> dict[str, Any]:
-    """Return the identity of a ``translate``; a guard and pins only have a part where asked for."""
+    """Return the identity of a ``translate``; what is not asked for has no part in it."""
     given: dict[str, Any] = {}
     if options.guard is not None:
         given["guard (--guard)"] = options.guard
     if options.pin is not None:
         given["pins (--pin)"] = options.pin
+    if options.memory:
+        given["translation memory (--memory)"] = memory_fingerprint
     return identity(
         source,
         pair,

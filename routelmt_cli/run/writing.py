@@ -14,8 +14,9 @@ from routelmt_cli.corpus.segments import Corpus
 from routelmt_cli.corpus.writer import open_writer
 from routelmt_cli.run.choice import Choice
 from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.memory import MEMORY
 from routelmt_cli.run.planning import RunPlan
-from routelmt_cli.run.segments import Segments
+from routelmt_cli.run.segments import REMEMBERED, Segments
 from routelmt_cli.run.tiers import LARGE, SMALL
 
 _ALWAYS = (AddedColumn(TRANSLATION), AddedColumn(TIER))
@@ -39,22 +40,39 @@ def write_corpus(
     choice: Choice,
     plan: RunPlan,
     *,
+    memory: Mapping[str, str],
     pinned: npt.NDArray[np.bool_],
     explain: bool,
 ) -> None:
-    """Write the whole corpus to a sink, in its own format."""
+    """Write the whole corpus to a sink, in its own format.
+
+    Parameters
+    ----------
+    sink, corpus, segments, journal, choice, plan
+        Where it is written, and the run.
+    memory
+        What the translation memory answers, by source.
+    pinned
+        bool of shape (items,): which items are pinned to a tier.
+    explain
+        Whether to add the columns that say why.
+    """
     with open_writer(sink, corpus, added_columns(explain=explain)) as writer:
         for batch in corpus.batches():
             end = batch.first_row + len(batch.sources)
             items = segments.item_of_row[batch.first_row : end]
-            columns = _hypotheses(journal, choice, items, batch.sources.to_pylist())
+            columns = _hypotheses(journal, choice, items, batch.sources.to_pylist(), memory)
             if explain:
                 columns |= _explanations(choice, plan, pinned, items)
             writer.write(batch, columns)
 
 
 def _hypotheses(
-    journal: Journal, choice: Choice, items: npt.NDArray[np.int64], sources: list[str]
+    journal: Journal,
+    choice: Choice,
+    items: npt.NDArray[np.int64],
+    sources: list[str],
+    memory: Mapping[str, str],
 ) -> dict[str, Values]:
     distinct = np.unique(items[items >= 0])
     distinct = distinct[~choice.left[distinct]]
@@ -65,10 +83,14 @@ def _hypotheses(
         item: LARGE if is_large else SMALL
         for item, is_large in zip(distinct.tolist(), large.tolist(), strict=True)
     }
+    tiers[REMEMBERED] = MEMORY
     rows = items.tolist()
     return {
         # A blank segment is its own translation, and so is one whose placeholders got lost.
-        TRANSLATION: [texts.get(item, source) for item, source in zip(rows, sources, strict=True)],
+        TRANSLATION: [
+            memory[source] if item == REMEMBERED else texts.get(item, source)
+            for item, source in zip(rows, sources, strict=True)
+        ],
         TIER: [tiers.get(item, NO_TIER) for item in rows],
     }
 
@@ -95,6 +117,8 @@ def _explanations(
                 limits="budget" if plan.facts.get("share") is None else "budget or share",
             )
             if item >= 0
+            else MEMORY
+            if item == REMEMBERED
             else "empty"
             for item in rows
         ],

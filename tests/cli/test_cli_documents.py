@@ -206,6 +206,13 @@ def test_a_memory_is_a_corpus_with_references(shell, stand_ins, made_sources=60)
     assert "budget" in result.stderr
 
 
+def test_a_memory_in_tmx_answers_what_it_knows(translate, shell):
+    known = TMX.replace(">Winter</seg></tuv></tu>", ">Schnee</seg></tuv></tu>")
+    (shell.folder / "known.tmx").write_text(known, "utf-8")
+    result, output = translate("m.txt", "Winter\nletter\n", "--memory", "known.tmx")
+    assert output == b"Schnee\nrettel\n", result.stderr
+
+
 BOMB = (
     '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">'
     + "".join(

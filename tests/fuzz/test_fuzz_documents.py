@@ -38,7 +38,8 @@ msgstr[2] ""
     'translate="no"><trans-unit id="2"><source>d</source><target/></trans-unit></group>'
     "</body></file></xliff>",
     Format.TMX: '<?xml version="1.0" encoding="UTF-8"?>\r\n<tmx version="1.4">'
-    '<header srclang="en"/><body><tu><tuv xml:lang="en"><seg>a <ph>x</ph> ü</seg></tuv></tu></body></tmx>\r\n',
+    '<header srclang="en"/><body><tu><tuv xml:lang="en">'
+    "<seg>a <ph>x</ph> ü</seg></tuv></tu></body></tmx>\r\n",
     Format.SRT: "1\n00:00:01,000 --> 00:00:02,000\n<i>a\nb</i>\n\n2\n"
     "0:0:3,0 --> 0:0:4,0\n- c\n- d\n",
     Format.VTT: "WEBVTT\n\nNOTE x\n\n00:01.000 --> 00:02.000 line:0\n<v A>a &lt; b\n\n",

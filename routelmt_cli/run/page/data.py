@@ -188,6 +188,8 @@ def _figures(report: Report) -> dict[str, str]:
     if report.expected_severe_share is not None:
         name = f"retranslations expected to lose {-(report.severe_gain or 0):g} points or more"
         figures[name] = f"{report.expected_severe_share:.1%}"
+    if report.remembered:
+        figures["answered by the memory"] = f"{report.remembered:,}"
     if report.left:
         figures["left as the source"] = f"{report.left:,}"
     if report.failed:
