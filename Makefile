@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := demo
 NTREX := NTREX-128
 
-.PHONY: demo test lint check format bench bench-safety router clean
+.PHONY: demo test lint check format docs release-check bench bench-safety router clean
 
 ## Install, then translate examples/es-en.tsv under a budget with real models.
 demo: $(VENV)/.installed
@@ -32,6 +32,15 @@ check: lint test
 format: $(VENV)/.installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+## The documentation, into build/site; nothing is fetched for it.
+docs: $(VENV)/.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+## Build the wheel and the source distribution, install each elsewhere, and run the demo from it.
+release-check: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet build
+	$(BIN)/python tests/release/release_check.py
 
 ## The figures of the README; DATA is a folder made by benchmarks/fetch_data.py.
 bench: $(VENV)/.installed

@@ -1,0 +1,106 @@
+"""Build what would be released, install it in fresh environments, and use it from another folder.
+
+    make release-check
+
+Wheel and source distribution are each installed into a virtual environment outside of the checkout,
+with nothing of the checkout in reach; from there the demo pair translates a few segments. Not part
+of the test suite: it takes minutes.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SEGMENTS = 24
+BUDGET = "0.0004"
+
+
+def say(text: str) -> None:
+    """Say one line at once."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class Installed:
+    """One artifact in an environment of its own, used from an empty folder."""
+
+    def __init__(self, artifact: Path, folder: Path) -> None:
+        self.folder = folder / "work"
+        self.folder.mkdir(parents=True)
+        self._bin = folder / "venv" / "bin"
+        kept = {name: os.environ[name] for name in ("LANG", "CC", "CXX") if name in os.environ}
+        kept |= {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+        path = f"{self._bin}:{os.environ['PATH']}"
+        home = os.environ["HOME"]  # where pip keeps its settings, and the wheel of llama.cpp
+        self._environment = {**kept, "PATH": path, "HOME": home}
+        self._environment |= {name: str(folder / name) for name in ("ROUTELMT_CACHE",)}
+        venv.create(folder / "venv", with_pip=True)
+        self.run("python", "-m", "pip", "install", "--quiet", f"{artifact}[demo]")
+
+    def run(self, program: str, *arguments: str) -> str:
+        """Run a program of the environment; it must succeed."""
+        result = subprocess.run(
+            [str(self._bin / program), *arguments],
+            cwd=self.folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+        )
+        if result.returncode:
+            sys.exit(f"{program} {' '.join(arguments)}: {result.returncode}\n{result.stderr}")
+        return result.stdout
+
+
+def check(artifact: Path, folder: Path) -> None:
+    """Install one artifact and use it."""
+    say(f"{artifact.name}: installing")
+    own = Installed(artifact, folder)
+    place = own.run("python", "-c", "import routelmt_cli; print(routelmt_cli.__file__)").strip()
+    assert Path(place).is_relative_to(folder), f"not the installed package: {place}"
+    version = artifact.name.split("-")[1].removesuffix(".tar.gz")
+    assert version in own.run("routelmt", "--version")
+    assert "--budget" in own.run("routelmt", "translate", "--help")
+    listed = own.run("routelmt", "models", "list")
+    assert "smollm2-135m" in listed and "es-en" in listed, "cards or router are not in the package"
+    for card in ("smollm2-135m", "gemma3-270m"):
+        own.run("routelmt", "models", "check", card)
+    say(f"{artifact.name}: translating {SEGMENTS} segments with the demo pair")
+    lines = (ROOT / "examples" / "es-en.tsv").read_text("utf-8").splitlines(keepends=True)
+    (own.folder / "in.tsv").write_text("".join(lines[: SEGMENTS + 1]), "utf-8")
+    languages = ("--from", "es", "--to", "en")
+    own.run("routelmt", "translate", "in.tsv", *languages, "--budget", BUDGET)
+    with (own.folder / "in.en.tsv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    report = json.loads((own.folder / "in.en.tsv.routelmt" / "report.json").read_text("utf-8"))
+    assert len(rows) == SEGMENTS == report["segments"]
+    assert all(row["translation"].strip() or not row["source"].strip() for row in rows)
+    assert {"small", "large"} <= {row["tier"] for row in rows}
+    assert 0 < report["spend_nanousd"] <= report["budget_nanousd"]
+    assert "<html" in (own.folder / "in.en.tsv.routelmt" / "report.html").read_text("utf-8")
+
+
+def main() -> None:
+    """Build and check both artifacts."""
+    with tempfile.TemporaryDirectory(prefix="routelmt-release-") as scratch:
+        folder = Path(scratch)
+        say("building")
+        command = [sys.executable, "-m", "build", "--outdir", str(folder / "dist"), str(ROOT)]
+        built = subprocess.run(command, capture_output=True, text=True)
+        if built.returncode:
+            sys.exit(built.stdout + built.stderr)
+        artifacts = sorted((folder / "dist").iterdir())
+        assert sorted(path.suffix for path in artifacts) == [".gz", ".whl"]
+        for artifact in artifacts:
+            check(artifact, folder / artifact.suffix.strip("."))
+    say("both work from another folder")
+
+
+if __name__ == "__main__":
+    main()
