@@ -149,7 +149,7 @@ class KilledRun:
             "FROM hypotheses"
         )
         ((charged,),) = self.query("SELECT coalesce(sum(spend_nanousd), 0) FROM charges")
-        assert bought + charged == spend
+        assert bought + charged == spend, (bought, charged, spend)
         assert rows == distinct
         assert not self.query(
             "SELECT * FROM hypotheses LEFT JOIN reservations USING (tier, item) "

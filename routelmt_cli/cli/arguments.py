@@ -171,6 +171,30 @@ Memory = Annotated[
         show_default=False,
     ),
 ]
+Glossary = Annotated[
+    Path | None,
+    typer.Option(
+        "--glossary",
+        metavar="TERMS",
+        help="TSV or CSV of source term, target term and, where capitals matter, match.",
+        show_default=False,
+    ),
+]
+Context = Annotated[
+    int,
+    typer.Option(
+        "--context", metavar="N", min=0, max=20, help="Tell the large model N segments before."
+    ),
+]
+ContextDocuments = Annotated[
+    str | None,
+    typer.Option(
+        "--document-column",
+        metavar="NAME",
+        help="Column of documents that context stays within.",
+        show_default="blank rows part them",
+    ),
+]
 NoProtect = Annotated[
     bool,
     typer.Option("--no-protect", help="Do not protect placeholders, tags, URLs and Markdown."),

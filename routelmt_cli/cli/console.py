@@ -163,6 +163,11 @@ class Console:
         if report.faults:
             total = sum(report.faults.values())
             say(f"translations that look wrong: {total:,} ({_counts(report.faults)})")
+        if report.terms:
+            say(
+                f"glossary: {report.terms['terms']:,} terms in {report.terms['segments']:,} "
+                f"segments, {report.terms['missing']:,} missing in their translations"
+            )
         if report.protected:
             left = f"; {report.left:,} left as the source, since no model kept them"
             say(

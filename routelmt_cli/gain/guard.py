@@ -4,8 +4,9 @@ Texts go in, one reason a segment comes out, '' where the retranslation is taken
 holds: the rules read one row at a time, so the outcome never depends on waves or order; they
 compare with the draft, so what the draft did not keep either is never held against the
 retranslation; an empty draft always gives way to a retranslation with text. It judges by form
-alone and has no opinion of fluency or adequacy: the last reason, ``chooser``, is never given
-here but where a model of both hypotheses (:mod:`routelmt_cli.gain.chooser`) keeps a draft.
+alone and has no opinion of fluency or adequacy: the last two reasons are never given here, but
+where a model of both hypotheses (:mod:`routelmt_cli.gain.chooser`) or the user's glossary keeps a
+draft.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ REASONS: tuple[str, ...] = (
     "placeholders",
     "numbers",
     "chooser",
+    "glossary",
 )
 """Why a draft is kept, in the order in which the rules are asked."""
 

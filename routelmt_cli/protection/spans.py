@@ -19,7 +19,7 @@ _LONGEST_ARGUMENT = 1000
 _TRAILING = ".,;:!?)'’\"»”"
 
 _SIMPLE = re.compile(
-    r"(?P<url>\b(?:https?|ftp)://[^\s<>\"`]+|\bmailto:[^\s<>\"`]+|\bwww\.[\w-]+\.[^\s<>\"`]+)"
+    r"(?P<url>(?:https?|ftp)://[^\s<>\"`]+|\bmailto:[^\s<>\"`]+|\bwww\.[\w-]+\.[^\s<>\"`]+)"
     r"|[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,4}"  # name@example.org
     r"|<!--.{0,1000}?-->"
     r"|</?[A-Za-z][\w:.-]{0,40}(?:\s[^<>]{0,1000})?/?>"  # <b>, </b>, <a href="...">, <br/>

@@ -29,8 +29,10 @@ from routelmt_cli.run.continuing import (
 )
 from routelmt_cli.run.corpus_input import open_input
 from routelmt_cli.run.folder import RunFolder
+from routelmt_cli.run.glossary_input import read_glossary
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.memory import read_memory
+from routelmt_cli.run.notes import note_sources, with_notes
 from routelmt_cli.run.options import TranslateOptions
 from routelmt_cli.run.pipeline import worst_of_all
 from routelmt_cli.run.planning import RunPlan
@@ -197,7 +199,12 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
     UsageError
         For everything that ``translate`` would refuse before it spends.
     """
-    added = [column.name for column in writing.added_columns(explain=options.explain)]
+    added = [
+        column.name
+        for column in writing.added_columns(
+            explain=options.explain, with_terms=options.glossary is not None
+        )
+    ]
     with open_input(options.corpus, added) as source, tempfile.TemporaryDirectory() as scratch:
         pair, router = find_pair_and_router(
             options, progress, partial(translated_from, source, options, progress)
@@ -207,12 +214,22 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
         memory = read_memory(options.memory, pair)
         for remark in memory.remarks:
             progress.note(remark)
-        begun_with = translate_identity(source, pair, router, options, memory.fingerprint)
+        glossary = None if options.glossary is None else read_glossary(options.glossary)
+        pair = with_notes(pair, options, glossary, progress)
+        begun_with = translate_identity(
+            source,
+            pair,
+            router,
+            options,
+            memory.fingerprint,
+            None if glossary is None else glossary.fingerprint,
+        )
         segments = scan(source.corpus, Path(scratch) / "sources.arrow", memory.texts)
         for remark in source.corpus.remarks():
             progress.note(remark)
-        small = open_tier(SMALL, pair.small, segments)
-        large = open_tier(LARGE, pair.large, segments)
+        told_small, told_large = note_sources(source.corpus, segments, pair, options, glossary)
+        small = open_tier(SMALL, pair.small, segments, notes=told_small)
+        large = open_tier(LARGE, pair.large, segments, notes=told_large)
         wishes = read_wishes(source.corpus, segments, small, options)
         budget = options.budget_nanousd
         if budget is None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from routelmt_cli.gain.conformal import GuardLimit
 from routelmt_cli.gain.router import Router
+from routelmt_cli.protection.glossary import Glossary
 from routelmt_cli.run.corpus_input import CorpusInput
 from routelmt_cli.run.deadline import Deadline
 from routelmt_cli.run.journal import Journal
@@ -55,6 +56,8 @@ class Run:
         What the options ask of single segments.
     memory
         Translations that are known.
+    glossary
+        Terms that translations must use; None for none.
     output
         The output file; None for standard output.
     """
@@ -68,6 +71,7 @@ class Run:
     large: Tier
     wishes: Wishes
     memory: Memory
+    glossary: Glossary | None
     journal: Journal
     budget_nanousd: int
     deadline: Deadline

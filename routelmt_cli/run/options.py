@@ -90,6 +90,13 @@ class TranslateOptions:
         What a segment counts in the knapsack: ``length``, ``segment`` or ``column:NAME``.
     pin
         ``column:NAME`` of what pins segments to a tier; None for no pins.
+    glossary
+        A file of terms that translations must use; None for none.
+    context
+        How many segments before each one the large model is told.
+    document_column
+        The column that names each row's document, for the context; None where blank rows part
+        them.
     memory
         Translation memories: files, or folders of finished runs.
     share
@@ -118,6 +125,9 @@ class TranslateOptions:
     force_router: bool = False
     weight: str = "length"
     pin: str | None = None
+    glossary: Path | None = None
+    context: int = 0
+    document_column: str | None = None
     memory: tuple[Path, ...] = ()
     share: float | None = None
     max_hours: float | None = None
@@ -129,6 +139,11 @@ class TranslateOptions:
     def __post_init__(self) -> None:
         if self.weight not in ("length", "segment"):
             column_of(self.weight, "--weight", "length, segment or column:NAME")
+        if self.document_column is not None and not self.context:
+            raise UsageError(
+                "--document-column is given without --context",
+                hint="add --context N: how many segments before each the large model is told",
+            )
         if self.pin is not None:
             column_of(self.pin, "--pin", "column:NAME")
         if self.share is not None and not 0 < self.share <= 1:

@@ -26,8 +26,10 @@ from routelmt_cli.run.continuing import OutputRecord, open_journal
 from routelmt_cli.run.corpus_input import open_input
 from routelmt_cli.run.deadline import Deadline
 from routelmt_cli.run.folder import RunFolder
+from routelmt_cli.run.glossary_input import read_glossary
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.memory import read_memory, save_choice
+from routelmt_cli.run.notes import NoteSource, note_sources, with_notes
 from routelmt_cli.run.opened import Clock, Run
 from routelmt_cli.run.options import TranslateOptions
 from routelmt_cli.run.page import render
@@ -43,6 +45,7 @@ from routelmt_cli.run.setup import Pair, find_limit, find_pair_and_router, trans
 from routelmt_cli.run.shielding import shielded
 from routelmt_cli.run.source_language import translated_from
 from routelmt_cli.run.spending import needed_nanousd
+from routelmt_cli.run.terms import with_terms
 from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
 from routelmt_cli.run.wishes import Wishes, read_wishes
 
@@ -97,7 +100,12 @@ def open_run(
         Take the budget that the run had before, 0 for a new one, instead of the options'.
     """
     clock, deadline = Clock(), Deadline(options.max_hours)
-    added = [column.name for column in writing.added_columns(explain=options.explain)]
+    added = [
+        column.name
+        for column in writing.added_columns(
+            explain=options.explain, with_terms=options.glossary is not None
+        )
+    ]
     with open_input(options.corpus, added) as source:
         pair, router = find_pair_and_router(
             options, progress, partial(translated_from, source, options, progress)
@@ -107,7 +115,16 @@ def open_run(
         memory = read_memory(options.memory, pair)
         for remark in memory.remarks:
             progress.note(remark)
-        begun_with = translate_identity(source, pair, router, options, memory.fingerprint)
+        glossary = None if options.glossary is None else read_glossary(options.glossary)
+        pair = with_notes(pair, options, glossary, progress)
+        begun_with = translate_identity(
+            source,
+            pair,
+            router,
+            options,
+            memory.fingerprint,
+            None if glossary is None else glossary.fingerprint,
+        )
         folder_path = run_folder.in_cache(begun_with) if path is None else run_folder.beside(path)
 
         def check_output(records: Sequence[OutputRecord]) -> None:
@@ -123,8 +140,11 @@ def open_run(
             for remark in source.corpus.remarks():
                 progress.note(remark)
             with clock.stage("count tokens"):
-                small = _open_small(pair, router, segments)
-                large = open_tier(LARGE, pair.large, segments)
+                told_small, told_large = note_sources(
+                    source.corpus, segments, pair, options, glossary
+                )
+                small = _open_small(pair, router, segments, told_small)
+                large = open_tier(LARGE, pair.large, segments, notes=told_large)
             with clock.stage("read"):
                 wishes = read_wishes(source.corpus, segments, small, options)
             given = options.budget_nanousd
@@ -157,6 +177,7 @@ def open_run(
                     large=large,
                     wishes=wishes,
                     memory=memory,
+                    glossary=glossary,
                     journal=journal,
                     budget_nanousd=budget,
                     deadline=deadline,
@@ -201,11 +222,11 @@ def _translate(run: Run, folder: RunFolder) -> Report:
     return report
 
 
-def _open_small(pair: Pair, router: Router, segments: Segments) -> Tier:
+def _open_small(pair: Pair, router: Router, segments: Segments, notes: NoteSource | None) -> Tier:
     """Open the tier that drafts, with hidden states where the router will look at them."""
     # What is adapted to other languages looks at none.
     with_states = router.needs_states and router.knows(pair.label)
-    return open_tier(SMALL, pair.small, segments, with_states=with_states)
+    return open_tier(SMALL, pair.small, segments, with_states=with_states, notes=notes)
 
 
 def refuse_small_budget(
@@ -298,6 +319,8 @@ def _choose(run: Run) -> Choice:
     opinion = SecondOpinion(run.router, run.pair.label, run.small)
     pinned = run.wishes.to_large
     choice = choose(run.journal, run.segments, run.pair.target_language, opinion, pinned=pinned)
+    if run.glossary is not None:
+        choice = with_terms(choice, run.journal, run.segments, run.glossary)
     if not run.options.pair.protects:
         return choice
     return shielded(choice, run.journal, run.segments)
@@ -339,6 +362,7 @@ def _write(run: Run, choice: Choice, plan: RunPlan, path: Path | None) -> None:
                 choice,
                 plan,
                 memory=run.memory.texts,
+                glossary=run.glossary,
                 pinned=run.wishes.pinned,
                 explain=run.options.explain,
             )

@@ -17,6 +17,7 @@ from routelmt_cli.run.final_faults import count_faults
 from routelmt_cli.run.opened import Run
 from routelmt_cli.run.planning import RunPlan
 from routelmt_cli.run.shielding import count_protected
+from routelmt_cli.run.terms import count_terms
 from routelmt_cli.run.tiers import LARGE, SMALL
 from routelmt_cli.run.whole_file import write_whole
 
@@ -79,6 +80,9 @@ class Report:
         Rows with placeholders, tags or the like, None where they are not protected.
     remembered
         Rows that a translation memory answered.
+    terms
+        Of a glossary: rows with terms in their source (``segments``), terms in them (``terms``),
+        and those that the final translation lacks (``missing``); empty without a glossary.
     left
         Rows of these that stay as their source, since no hypothesis has what is protected.
     """
@@ -119,6 +123,7 @@ class Report:
     protected: int | None = None
     left: int = 0
     remembered: int = 0
+    terms: dict[str, int] = field(default_factory=dict)
 
     def as_json(self) -> str:
         """Write the report as JSON, as it is kept."""
@@ -186,6 +191,7 @@ def make_report(run: Run, plan: RunPlan, choice: Choice) -> Report:
         protected=count_protected(segments) if run.options.pair.protects else None,
         left=rows_left,
         remembered=segments.remembered,
+        terms={} if run.glossary is None else count_terms(choice, journal, segments, run.glossary),
     )
 
 

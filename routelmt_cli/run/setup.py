@@ -344,6 +344,7 @@ def translate_identity(
     router: Router,
     options: TranslateOptions,
     memory_fingerprint: str = "",
+    glossary_fingerprint: str | None = None,
 ) -> dict[str, Any]:
     """Return the identity of a ``translate``; what is not asked for has no part in it."""
     given: dict[str, Any] = {}
@@ -351,6 +352,10 @@ def translate_identity(
         given["guard (--guard)"] = options.guard
     if options.pin is not None:
         given["pins (--pin)"] = options.pin
+    if glossary_fingerprint is not None:
+        given["glossary (--glossary)"] = glossary_fingerprint
+    if options.context:
+        given["context (--context, --document-column)"] = [options.context, options.document_column]
     if options.memory:
         given["translation memory (--memory)"] = memory_fingerprint
     return identity(

@@ -21,7 +21,7 @@ from routelmt_cli.run.segments import Segments
 from routelmt_cli.run.tiers import SMALL, Tier
 from routelmt_cli.run.wave import Wave
 from routelmt_cli.run.wishes import Wishes
-from routelmt_cli.translators.protocol import Outcome, Request, Translator
+from routelmt_cli.translators.protocol import Outcome, Translator
 
 # Bounds what a crash leaves unsettled, and the list of sources held in memory.
 WAVE_ITEMS = 4096
@@ -147,8 +147,7 @@ class Spender:
         # Deterministic groups are the wave's own, whether or not a crash came between: a group
         # is committed whole, so those of an interrupted wave that are bought are whole groups.
         sources = self._segments.sources.take(items)
-        requests = map(Request, items.tolist(), sources)
-        for commit in translator.translate(requests):
+        for commit in translator.translate(tier.requests(items, sources)):
             hypotheses = [_hypothesis(tier, outcome) for outcome in commit]
             self._refuse_overruns(tier, wave, hypotheses)
             self._journal.settle(wave, hypotheses)

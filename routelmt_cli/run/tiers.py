@@ -5,7 +5,9 @@ In: a model and the items' sources. Out: exact token counts and money as columns
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +17,20 @@ from routelmt_cli.errors import UsageError
 from routelmt_cli.run.segments import Segments
 from routelmt_cli.translators.demand import Demand
 from routelmt_cli.translators.models import Model
-from routelmt_cli.translators.protocol import Outcome, TokenCounts
+from routelmt_cli.translators.notes import Notes
+from routelmt_cli.translators.protocol import Outcome, Request, TokenCounts
 
 SMALL = "small"
 LARGE = "large"
 _ALL = slice(None)
+
+
+class NoteMaker(Protocol):
+    """Makes the notes of items."""
+
+    def of(self, items: npt.NDArray[np.int64], sources: Sequence[str]) -> list[Notes]:
+        """Return the notes of items, given their sources in the same order."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,8 @@ class Tier:
         What the items ask of the model's cache.
     with_states
         Whether the hidden states of its hypotheses are kept.
+    notes
+        Who makes the notes of its requests; None for requests without.
     """
 
     name: str
@@ -52,6 +65,14 @@ class Tier:
     prefix_tokens_per_request: int
     demand: Demand
     with_states: bool = False
+    notes: NoteMaker | None = None
+
+    def requests(self, items: npt.NDArray[np.int64], sources: Sequence[str]) -> Iterator[Request]:
+        """Yield the requests of items, given their sources in the same order."""
+        if self.notes is None:
+            yield from map(Request, items.tolist(), sources)
+        else:
+            yield from map(Request, items.tolist(), sources, self.notes.of(items, sources))
 
     def cost_nanousd(
         self,
@@ -76,7 +97,14 @@ class Tier:
         return self.model.card.price.request(prompt, outcome.output_tokens)
 
 
-def open_tier(name: str, model: Model, segments: Segments, *, with_states: bool = False) -> Tier:
+def open_tier(
+    name: str,
+    model: Model,
+    segments: Segments,
+    *,
+    with_states: bool = False,
+    notes: NoteMaker | None = None,
+) -> Tier:
     """Count every item's tokens in a model's vocabulary.
 
     Parameters
@@ -85,6 +113,8 @@ def open_tier(name: str, model: Model, segments: Segments, *, with_states: bool 
         The tier's name, its model, and the items.
     with_states
         Whether hidden states are kept where hypotheses of the tier are bought.
+    notes
+        As of a ``Tier``.
 
     Raises
     ------
@@ -93,8 +123,11 @@ def open_tier(name: str, model: Model, segments: Segments, *, with_states: bool 
     """
     blocks: list[TokenCounts] = []
     with model.open_counter() as counter:
-        for _, sources in segments.sources.batches():
-            blocks.append(counter.count(sources))
+        for first, sources in segments.sources.batches():
+            told = None
+            if notes is not None:
+                told = notes.of(np.arange(first, first + len(sources)), sources)
+            blocks.append(counter.count(sources, told))
         prefix_tokens = counter.prefix_tokens
     card = model.card
     empty = np.zeros(0, np.int64)
@@ -130,6 +163,7 @@ def open_tier(name: str, model: Model, segments: Segments, *, with_states: bool 
         prefix_tokens_per_request=per_request,
         demand=Demand.of(blocks, prefix_tokens),
         with_states=with_states,
+        notes=notes,
     )
 
 

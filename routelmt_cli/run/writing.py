@@ -12,14 +12,17 @@ from routelmt_cli.budget.money import usd_decimal
 from routelmt_cli.corpus.added import NO_TIER, TIER, TRANSLATION, AddedColumn, ColumnType, Values
 from routelmt_cli.corpus.segments import Corpus
 from routelmt_cli.corpus.writer import open_writer
+from routelmt_cli.protection.glossary import Glossary
 from routelmt_cli.run.choice import Choice
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.memory import MEMORY
 from routelmt_cli.run.planning import RunPlan
 from routelmt_cli.run.segments import REMEMBERED, Segments
+from routelmt_cli.run.terms import lacking
 from routelmt_cli.run.tiers import LARGE, SMALL
 
 _ALWAYS = (AddedColumn(TRANSLATION), AddedColumn(TIER))
+_TERMS = (AddedColumn("missing_terms"),)
 _EXPLAINED = (
     AddedColumn("predicted_gain", ColumnType.FLOAT),
     AddedColumn("cost_usd", ColumnType.DECIMAL),
@@ -27,9 +30,17 @@ _EXPLAINED = (
 )
 
 
-def added_columns(*, explain: bool) -> tuple[AddedColumn, ...]:
-    """Return the columns that an output adds to its input's."""
-    return _ALWAYS + (_EXPLAINED if explain else ())
+def added_columns(*, explain: bool, with_terms: bool = False) -> tuple[AddedColumn, ...]:
+    """Return the columns that an output adds to its input's.
+
+    Parameters
+    ----------
+    explain
+        Whether it says why each segment has its translation.
+    with_terms
+        Whether it names the glossary's terms that a translation lacks.
+    """
+    return _ALWAYS + _TERMS * with_terms + _EXPLAINED * explain
 
 
 def write_corpus(
@@ -41,6 +52,7 @@ def write_corpus(
     plan: RunPlan,
     *,
     memory: Mapping[str, str],
+    glossary: Glossary | None,
     pinned: npt.NDArray[np.bool_],
     explain: bool,
 ) -> None:
@@ -52,16 +64,26 @@ def write_corpus(
         Where it is written, and the run.
     memory
         What the translation memory answers, by source.
+    glossary
+        Terms to look for; None for none.
     pinned
         bool of shape (items,): which items are pinned to a tier.
     explain
         Whether to add the columns that say why.
     """
-    with open_writer(sink, corpus, added_columns(explain=explain)) as writer:
+    added = added_columns(explain=explain, with_terms=glossary is not None)
+    with open_writer(sink, corpus, added) as writer:
         for batch in corpus.batches():
             end = batch.first_row + len(batch.sources)
             items = segments.item_of_row[batch.first_row : end]
             columns = _hypotheses(journal, choice, items, batch.sources.to_pylist(), memory)
+            if glossary is not None:
+                columns["missing_terms"] = [
+                    lacking(glossary, source, str(text))
+                    for source, text in zip(
+                        batch.sources.to_pylist(), columns[TRANSLATION], strict=True
+                    )
+                ]
             if explain:
                 columns |= _explanations(choice, plan, pinned, items)
             writer.write(batch, columns)

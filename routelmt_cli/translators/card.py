@@ -55,6 +55,26 @@ class WeightsCard:
 
 
 @dataclass(frozen=True)
+class NoteCard:
+    """How one kind of note is written into a prompt.
+
+    Attributes
+    ----------
+    item
+        One note: ``{source}``, of a term ``{target}`` too.
+    around
+        What stands around all of a request, with ``{items}``.
+    """
+
+    item: str
+    around: str
+
+
+NOTES = ("context", "terms")
+"""The kinds of notes that a card may have a place for."""
+
+
+@dataclass(frozen=True)
 class PromptCard:
     """How a source becomes a prompt.
 
@@ -72,6 +92,10 @@ class PromptCard:
         Language pair to (source, target) pairs.
     template_options
         What the GGUF's chat template is told besides, such as ``enable_thinking = false``.
+    notes
+        Kind (``context``: segments before this one; ``terms``: a glossary's) to how it is written.
+        ``{notes}`` in the template says where; without it a completion has them before its open
+        end.
     """
 
     kind: Literal["completion", "chat"]
@@ -79,6 +103,7 @@ class PromptCard:
     template: str
     examples: Mapping[str, tuple[tuple[str, str], ...]]
     template_options: Mapping[str, bool | int | str] = field(default_factory=dict)
+    notes: Mapping[str, NoteCard] = field(default_factory=dict)
 
     def examples_for(
         self, source_language: str, target_language: str
@@ -354,9 +379,23 @@ def _prompt(table: _Table, backend: str) -> PromptCard:
             )
         if key in RESERVED_OPTIONS:
             raise UsageError(f"{options.where}: '{key}' is routelmt's own to give")
+    notes = {kind: _note(table, kind) for kind in NOTES if kind in table.data}
+    if notes and kind == "chat" and "{notes}" not in template.partition("{source}")[0]:
+        raise UsageError(f"{table.where}: 'template' must hold {{notes}} before {{source}}")
     return PromptCard(
-        kind, table.get("instruction", str, ""), template, examples, dict(options.data)
+        kind, table.get("instruction", str, ""), template, examples, dict(options.data), notes
     )
+
+
+def _note(prompt: _Table, kind: str) -> NoteCard:
+    table = prompt.table(kind)
+    item, around = table.get("item", str), table.get("around", str, "{items}")
+    if "{source}" not in item or ("{target}" in item) != (kind == "terms"):
+        wanted = "{source} and {target}" if kind == "terms" else "{source} alone"
+        raise UsageError(f"{table.where}: 'item' must hold {wanted}")
+    if around.count("{items}") != 1:
+        raise UsageError(f"{table.where}: 'around' must hold {{items}} once")
+    return NoteCard(item, around)
 
 
 def _stand_in(table: _Table) -> Mapping[str, str | int | float]:

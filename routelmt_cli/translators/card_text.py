@@ -60,6 +60,7 @@ def card_text(card: ModelCard, weights_path: str) -> str:
         f"kind = {_text(prompt.kind)}",
         f"instruction = {_text(prompt.instruction)}",
         f"template = {_text(prompt.template)}",
+        *_notes(card),
         *_options(card),
         *_examples(card),
     ]
@@ -72,6 +73,14 @@ def _weights(weights: WeightsCard, path: str) -> Iterator[str]:
     yield f"path = {_text(path)}"
     if weights.sha256 is not None:
         yield f"sha256 = {_text(weights.sha256)}"
+
+
+def _notes(card: ModelCard) -> Iterator[str]:
+    for kind, note in card.prompt.notes.items():
+        yield ""
+        yield f"[prompt.{kind}]"
+        yield f"item = {_text(note.item)}"
+        yield f"around = {_text(note.around)}"
 
 
 def _options(card: ModelCard) -> Iterator[str]:

@@ -12,6 +12,7 @@ from routelmt_cli.translators.hidden_state import mean_state
 from routelmt_cli.translators.llama_schedule import Finished, Job, Scheduler
 from routelmt_cli.translators.llama_session import LlamaSession
 from routelmt_cli.translators.llama_settings import LlamaSettings
+from routelmt_cli.translators.notes import Notes
 from routelmt_cli.translators.pieces import Pieces
 from routelmt_cli.translators.protocol import Outcome, Request, TokenCounts
 from routelmt_cli.translators.token_statistics import TokenStatistics
@@ -68,6 +69,8 @@ class LlamaTranslator(LlamaSession):
         The context's layout; the card's and all threads by default.
     use_extra_buffers
         Let llama.cpp repack weights for this processor (see ``llama_selfcheck``).
+    with_notes
+        Whether requests have notes.
 
     Raises
     ------
@@ -90,6 +93,7 @@ class LlamaTranslator(LlamaSession):
         demand: Demand | None = None,
         settings: LlamaSettings | None = None,
         use_extra_buffers: bool = True,
+        with_notes: bool = False,
     ) -> None:
         self.deterministic = deterministic
         self._with_logprobs, self._with_states = with_logprobs, with_states
@@ -102,6 +106,7 @@ class LlamaTranslator(LlamaSession):
             all_at_once=deterministic,
             settings=settings,
             use_extra_buffers=use_extra_buffers,
+            with_notes=with_notes,
         )
 
     def _begin(self) -> None:
@@ -114,9 +119,9 @@ class LlamaTranslator(LlamaSession):
             with_states=self._with_states,
         )
 
-    def count(self, sources: Sequence[str]) -> TokenCounts:
-        """Count the tokens of every source exactly."""
-        return self._prompter.count(sources)
+    def count(self, sources: Sequence[str], notes: Sequence[Notes] | None = None) -> TokenCounts:
+        """Count the tokens of every source exactly, with its notes if there are any."""
+        return self._prompter.count(sources, notes)
 
     def translate(self, requests: Iterable[Request]) -> Iterator[Sequence[Outcome]]:
         """Translate the requests; each sequence of outcomes is one commit."""
@@ -139,13 +144,15 @@ class LlamaTranslator(LlamaSession):
             for request in requests:
                 pieces = prompter.pieces(request.source)
                 tokens = [prompter.source(piece) for piece in pieces.texts]
-                prompt_tokens = sum(len(part) + len(prompter.suffix) for part in tokens)
+                before = prompter.before(request.notes)
+                around = len(before) + len(prompter.suffix)
+                prompt_tokens = sum(len(part) + around for part in tokens)
                 entry = _Pending(request.item, pieces, prompt_tokens)
                 if not tokens:
                     blank.append(entry.outcome())
                 for index, part in enumerate(tokens):
                     pending[key] = (entry, index)
-                    yield Job(key, [*part, *prompter.suffix], prompter.cap(len(part)))
+                    yield Job(key, [*before, *part, *prompter.suffix], prompter.cap(len(part)))
                     key += 1
 
         for finished in self._scheduler.run(jobs()):

@@ -15,9 +15,12 @@ import numpy.typing as npt
 from routelmt_cli.translators.card import ModelCard
 from routelmt_cli.translators.decoding_cap import longest_source, token_cap
 from routelmt_cli.translators.llama_library import LlamaModel
+from routelmt_cli.translators.notes import NO_NOTES, Notes, NoteWriter
 from routelmt_cli.translators.pieces import Limit, Pieces, cut, pair
 from routelmt_cli.translators.prompt import render_prompt
 from routelmt_cli.translators.protocol import TokenCounts
+
+_NOTES_SHARE = 4  # of the context, at most a quarter is for notes
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,13 @@ class LlamaPrompter:
     """
 
     def __init__(
-        self, card: ModelCard, model: LlamaModel, source_language: str, target_language: str
+        self,
+        card: ModelCard,
+        model: LlamaModel,
+        source_language: str,
+        target_language: str,
+        *,
+        with_notes: bool = False,
     ) -> None:
         prompt = render_prompt(
             card.prompt,
@@ -63,6 +72,7 @@ class LlamaPrompter:
             chat_template=model.metadata("tokenizer.chat_template"),
             bos=model.special_text(model.bos),
             eos=model.special_text(model.eos),
+            with_notes=with_notes,
         )
         self.model = model
         self._decoding = card.decoding
@@ -73,17 +83,33 @@ class LlamaPrompter:
         self.suffix = model.tokenize(prompt.suffix, parse_special=True)
         self.prefix_tokens = len(self.prefix)
         self.context_limit = min(card.decoding.context_tokens, model.trained_context)
-        most = longest_source(card, self.context_limit, self._fixed_tokens)
+        # What stands around a source in every request, and room for its notes.
+        self._after_notes = model.tokenize(prompt.after_notes, parse_special=True)
+        self._notes_room = self.context_limit // _NOTES_SHARE if with_notes else 0
+        self._notes = NoteWriter(
+            card.prompt, source_language, target_language, self._count_text, self._notes_room
+        )
+        most = longest_source(
+            card,
+            self.context_limit,
+            self._fixed_tokens + self._notes_room + len(self._after_notes),
+        )
         self._limit = Limit(self.source_tokens, most, source_language, target_language)
 
     @classmethod
     def vocabulary_only(
-        cls, card: ModelCard, weights: Path, source_language: str, target_language: str
+        cls,
+        card: ModelCard,
+        weights: Path,
+        source_language: str,
+        target_language: str,
+        *,
+        with_notes: bool = False,
     ) -> LlamaPrompter:
         """Open a prompter on a file's vocabulary, without its tensors."""
         model = LlamaModel(weights, vocabulary_only=True)
         try:
-            return cls(card, model, source_language, target_language)
+            return cls(card, model, source_language, target_language, with_notes=with_notes)
         except BaseException:
             model.close()
             raise
@@ -97,6 +123,17 @@ class LlamaPrompter:
     @property
     def _fixed_tokens(self) -> int:
         return self.prefix_tokens + len(self.suffix)
+
+    def _count_text(self, text: str) -> int:
+        return len(self.model.tokenize(text, parse_special=False))
+
+    def before(self, notes: Notes) -> list[int]:
+        """Return the tokens between the shared prefix and a source: its notes, as far as they fit.
+
+        Special tokens in notes stay the characters they are.
+        """
+        text = self._notes.text(notes) if self._notes_room else ""
+        return [*self.model.tokenize(text, parse_special=False), *self._after_notes]
 
     def pieces(self, source: str) -> Pieces:
         """Cut a source into parts that fit the context with their prompts and caps."""
@@ -154,15 +191,17 @@ class LlamaPrompter:
                 whole=ends and of_source == len(prompt),
             )
 
-    def count(self, sources: Sequence[str]) -> TokenCounts:
+    def count(self, sources: Sequence[str], notes: Sequence[Notes] | None = None) -> TokenCounts:
         """Count the tokens of every source exactly; of one far beyond the context, at least."""
         table = np.zeros((4, len(sources)), np.int64)
         for column, source in enumerate(sources):
+            before = len(self.before(NO_NOTES if notes is None else notes[column]))
             for piece in self.pieces(source).texts:
                 tokens = len(self.source(piece))
                 cap = self.cap(tokens)
-                table[:3, column] += (tokens, tokens + len(self.suffix), cap)
-                table[3, column] = max(table[3, column], self._fixed_tokens + tokens + cap)
+                table[:3, column] += (tokens, before + tokens + len(self.suffix), cap)
+                longest = self._fixed_tokens + before + tokens + cap
+                table[3, column] = max(table[3, column], longest)
         return TokenCounts(*table)
 
     def count_scored(self, sources: Sequence[str], drafts: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -45,6 +45,8 @@ class LlamaSession:
         The context's layout; the card's and all threads by default.
     use_extra_buffers
         Let llama.cpp repack weights for this processor (see ``llama_selfcheck``).
+    with_notes
+        Whether requests have notes.
 
     Raises
     ------
@@ -66,6 +68,7 @@ class LlamaSession:
         all_at_once: bool = False,
         settings: LlamaSettings | None = None,
         use_extra_buffers: bool = True,
+        with_notes: bool = False,
     ) -> None:
         self._card = card
         settings = settings or default_settings(card)
@@ -76,7 +79,9 @@ class LlamaSession:
         with ExitStack() as opened:
             model = LlamaModel(weights, use_extra_buffers=use_extra_buffers)
             self._model = opened.enter_context(closing(model))
-            self._prompter = LlamaPrompter(card, model, source_language, target_language)
+            self._prompter = LlamaPrompter(
+                card, model, source_language, target_language, with_notes=with_notes
+            )
             self.prefix_tokens = self._prompter.prefix_tokens
             self.context_limit = self._prompter.context_limit
             cells = cache_cells(

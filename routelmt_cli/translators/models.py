@@ -23,6 +23,8 @@ class Model:
         What identifies its hypotheses: weights, prompt, decoding.
     protects
         Whether placeholders, tags and the like are protected on their way through it.
+    with_notes
+        Whether its requests have notes; its prompts then leave a place for them.
     """
 
     card: ModelCard
@@ -31,6 +33,7 @@ class Model:
     target_language: str
     fingerprint: str
     protects: bool = False
+    with_notes: bool = False
 
     def open_counter(self) -> AbstractContextManager[Counter]:
         """Open what counts tokens; no model is run for it."""
@@ -45,7 +48,11 @@ class Model:
 
         refuse_broken_vocabulary(self.weights.path, self.weights.sha256)
         return LlamaPrompter.vocabulary_only(
-            self.card, self.weights.path, self.source_language, self.target_language
+            self.card,
+            self.weights.path,
+            self.source_language,
+            self.target_language,
+            with_notes=self.with_notes,
         )
 
     def open_translator(
@@ -99,6 +106,7 @@ class Model:
             demand=demand,
             settings=None if deterministic else kept_settings(self.weights.sha256),
             use_extra_buffers=extra_buffers_work(self.weights.path, self.weights.sha256),
+            with_notes=self.with_notes,
         )
 
     def open_scorer(self, *, with_states: bool = False) -> Scorer:

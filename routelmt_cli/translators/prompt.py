@@ -17,6 +17,7 @@ from routelmt_cli.translators.languages import language_name
 # Stands for the source while a template is rendered; private-use characters, so no template
 # and no example holds it.
 _SOURCE = "\ue000source\ue001"
+_NOTES = "\ue000notes\ue001"
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,15 @@ class Prompt:
         After the source.
     draft_lead
         What a translation begins with: blanks that were taken off the suffix's end.
+    after_notes
+        Between a request's notes and its source, before ``lead``; '' in a prompt without notes.
     """
 
     prefix: str
     lead: str
     suffix: str
     draft_lead: str = ""
+    after_notes: str = ""
 
 
 def render_prompt(
@@ -50,6 +54,7 @@ def render_prompt(
     chat_template: str | None = None,
     bos: str = "",
     eos: str = "",
+    with_notes: bool = False,
 ) -> Prompt:
     """Render the prompt of a card for a language pair.
 
@@ -63,6 +68,8 @@ def render_prompt(
         The GGUF's Jinja template, needed where ``card.kind`` is ``chat``.
     bos, eos
         The texts of the special tokens that a chat template may ask for.
+    with_notes
+        Whether requests have notes; the shared prefix then ends where they begin.
 
     Raises
     ------
@@ -75,9 +82,11 @@ def render_prompt(
         "target_language": language_name(target_language),
     }
 
-    def fill(template: str, source: str, target: str = "") -> str:
+    place = _NOTES if with_notes else ""
+
+    def fill(template: str, source: str, target: str = "", notes: str = "") -> str:
         text = template
-        for key, value in {**names, "target": target, "source": source}.items():
+        for key, value in {**names, "notes": notes, "target": target, "source": source}.items():
             text = text.replace("{" + key + "}", value)
         return text
 
@@ -87,7 +96,8 @@ def render_prompt(
         whole_end = card.template.split("{target}", 1)[0]
         open_end = whole_end.rstrip(" ")
         draft_lead = whole_end[len(open_end) :]
-        rendered = head + shots + fill(open_end, _SOURCE)
+        in_front = "" if "{notes}" in card.template else place
+        rendered = head + shots + in_front + fill(open_end, _SOURCE, notes=place)
     else:
         if not chat_template:
             raise UsageError(
@@ -98,7 +108,8 @@ def render_prompt(
             card.instruction
         )
         for source, target in (*examples, (_SOURCE, None)):
-            messages.append({"role": "user", "content": fill(card.template, source)})
+            notes = place if target is None else ""
+            messages.append({"role": "user", "content": fill(card.template, source, notes=notes)})
             if target is not None:
                 messages.append({"role": "assistant", "content": target})
         draft_lead = ""
@@ -110,8 +121,14 @@ def render_prompt(
         raise UsageError(
             "the prompt holds the source text twice", hint="put {source} into its template once"
         )
-    kept = prefix.rstrip(" ")
-    return Prompt(kept, lead=prefix[len(kept) :], suffix=suffix, draft_lead=draft_lead)
+    before, found, after = prefix.partition(_NOTES)
+    if with_notes and not found:
+        raise UsageError("the prompt drops the notes", hint="put {notes} into its template")
+    kept = (after if with_notes else prefix).rstrip(" ")
+    lead = (after if with_notes else prefix)[len(kept) :]
+    if not with_notes:
+        return Prompt(kept, lead=lead, suffix=suffix, draft_lead=draft_lead)
+    return Prompt(before, lead, suffix, draft_lead, after_notes=kept)
 
 
 def _render_chat(

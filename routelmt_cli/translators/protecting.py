@@ -22,6 +22,7 @@ import numpy.typing as npt
 from routelmt_cli.protection.markers import Marked, joined, mark
 from routelmt_cli.protection.spans import find_spans
 from routelmt_cli.translators.hidden_state import mean_state
+from routelmt_cli.translators.notes import NO_NOTES, Notes
 from routelmt_cli.translators.pieces import Pieces
 from routelmt_cli.translators.protocol import (
     Counter,
@@ -38,7 +39,9 @@ _END_MARKS = ".!?…。！？ "
 
 
 def count_protected(
-    count: Callable[[Sequence[str]], TokenCounts], sources: Sequence[str]
+    count: Callable[[Sequence[str], Sequence[Notes]], TokenCounts],
+    sources: Sequence[str],
+    notes: Sequence[Notes] | None = None,
 ) -> TokenCounts:
     """Count tokens as they are sent, and those of sending in stretches where markers get lost.
 
@@ -48,14 +51,18 @@ def count_protected(
         Counts what a translator inside is sent.
     sources
         The sources; their own tokens are those of the sources with markers.
+    notes
+        Those of each source; every stretch of it is sent with them.
     """
+    notes = [NO_NOTES] * len(sources) if notes is None else notes
     marked = [mark(source) for source in sources]
-    counts = count([one.text for one in marked])
+    counts = count([one.text for one in marked], notes)
     rows = [row for row, one in enumerate(marked) if one.markers]
     if not rows:
         return counts
     stretches = [between_spans(sources[row]).texts for row in rows]
-    parts = count([text for texts in stretches for text in texts])
+    its_notes = [notes[row] for row, texts in zip(rows, stretches, strict=True) for _ in texts]
+    parts = count([text for texts in stretches for text in texts], its_notes)
     owner = np.repeat(np.array(rows), [len(texts) for texts in stretches])
 
     def total(values: npt.ArrayLike) -> npt.NDArray[np.int64]:
@@ -113,9 +120,9 @@ class ProtectingCounter:
     def __exit__(self, *error: Any) -> None:
         self._opened.__exit__(*error)
 
-    def count(self, sources: Sequence[str]) -> TokenCounts:
+    def count(self, sources: Sequence[str], notes: Sequence[Notes] | None = None) -> TokenCounts:
         """Count the tokens of every source exactly, those of a second try apart."""
-        return count_protected(self._inside.count, sources)
+        return count_protected(self._inside.count, sources, notes)
 
     def count_scored(self, sources: Sequence[str], drafts: Sequence[str]) -> npt.NDArray[np.int64]:
         """Count the tokens of scoring, which protects nothing."""
@@ -145,9 +152,9 @@ class ProtectingTranslator:
     def __exit__(self, *error: Any) -> None:
         self._inside.__exit__(*error)
 
-    def count(self, sources: Sequence[str]) -> TokenCounts:
+    def count(self, sources: Sequence[str], notes: Sequence[Notes] | None = None) -> TokenCounts:
         """Count the tokens of every source exactly, those of a second try apart."""
-        return count_protected(self._inside.count, sources)
+        return count_protected(self._inside.count, sources, notes)
 
     def translate(self, requests: Iterable[Request]) -> Iterator[Sequence[Outcome]]:
         """Translate the requests; each sequence of outcomes is one commit."""

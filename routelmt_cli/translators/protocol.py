@@ -15,6 +15,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from routelmt_cli.translators.notes import NO_NOTES, Notes
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -22,6 +24,7 @@ class Request:
 
     item: int
     source: str
+    notes: Notes = NO_NOTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +150,8 @@ class Translator(Protocol):
 
     def __exit__(self, *_: object) -> None: ...
 
-    def count(self, sources: Sequence[str]) -> TokenCounts:
-        """Count the tokens of every source exactly."""
+    def count(self, sources: Sequence[str], notes: Sequence[Notes] | None = None) -> TokenCounts:
+        """Count the tokens of every source exactly, with its notes if there are any."""
         ...
 
     def translate(self, requests: Iterable[Request]) -> Iterator[Sequence[Outcome]]:
@@ -162,8 +165,8 @@ class Counter(Protocol):
     prefix_tokens: int
     context_limit: int
 
-    def count(self, sources: Sequence[str]) -> TokenCounts:
-        """Count the tokens of every source exactly."""
+    def count(self, sources: Sequence[str], notes: Sequence[Notes] | None = None) -> TokenCounts:
+        """Count the tokens of every source exactly, with its notes if there are any."""
         ...
 
     def count_scored(self, sources: Sequence[str], drafts: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -1,7 +1,8 @@
 """A translator without a model: deterministic, instant or slowed, for tests and benchmarks.
 
-It "translates" word by word: a word comes out as it is, or reversed where a hash of it and the
-card's seed falls above the card's skill. So two stand-ins of different skill have gains that a
+It "translates" word by word: a word that is a term of the request's notes becomes what they say,
+any other comes out as it is, or reversed where a hash of it and the card's seed falls above the
+card's skill. So two stand-ins of different skill have gains that a
 router can learn, with the source itself as reference. It can also be told to fail. Scoring a draft
 makes up the same numbers that writing it would have.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -19,6 +21,7 @@ import numpy.typing as npt
 from routelmt_cli.errors import MidRunError, UsageError
 from routelmt_cli.translators.card import ModelCard
 from routelmt_cli.translators.decoding_cap import longest_source, token_cap
+from routelmt_cli.translators.notes import NO_NOTES, Notes
 from routelmt_cli.translators.pieces import Limit, cut
 from routelmt_cli.translators.protocol import Outcome, Request, ScoreRequest, TokenCounts
 
@@ -81,15 +84,17 @@ class StandInTranslator:
     def __exit__(self, *_: object) -> None:
         return None
 
-    def count(self, sources: Sequence[str]) -> TokenCounts:
+    def count(self, sources: Sequence[str], notes: Sequence[Notes] | None = None) -> TokenCounts:
         """Count words as tokens."""
         table = np.zeros((4, len(sources)), np.int64)
         for column, source in enumerate(sources):
+            before = _note_words(NO_NOTES if notes is None else notes[column])
             for piece in cut(source, self._limit).texts:
                 words = _count_words(piece)
                 cap = token_cap(self._decoding, words)
-                table[:3, column] += (words, words, cap)
-                table[3, column] = max(table[3, column], self.prefix_tokens + words + cap)
+                table[:3, column] += (words, before + words, cap)
+                longest = self.prefix_tokens + before + words + cap
+                table[3, column] = max(table[3, column], longest)
         return TokenCounts(*table)
 
     def count_scored(self, sources: Sequence[str], drafts: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -125,15 +130,23 @@ class StandInTranslator:
         if not pieces.texts:
             return Outcome(request.item, pieces.join([]), 0, 0)
         output, source, sampled, truncated = [], [], [], False
+        terms = dict(request.notes.terms)
+        before = _note_words(request.notes) * len(pieces.texts)
         for piece in pieces.texts:
             words = piece.split()
             luck = [self._luck(word) for word in words]
             cap = token_cap(self._decoding, len(words))
-            output.append(" ".join(map(self._translated, words, luck)))
+            output.append(
+                " ".join(
+                    terms.get(word) or self._translated(word, chance)
+                    for word, chance in zip(words, luck, strict=True)
+                )
+            )
             source += luck
             sampled += [*luck, _END_LUCK][:cap]
             truncated |= cap <= len(words)
-        return self._made_up(request.item, pieces.join(output), source, sampled, truncated)
+        made = self._made_up(request.item, pieces.join(output), source, sampled, truncated)
+        return replace(made, prompt_tokens=made.prompt_tokens + before)
 
     def _scored(self, request: ScoreRequest) -> Outcome:
         if failed := self._trouble(request.item, request.source):
@@ -182,6 +195,12 @@ class StandInTranslator:
     def _luck(self, word: str) -> float:
         digest = hashlib.blake2b(f"{self._seed} {word}".encode(), digest_size=8).digest()
         return int.from_bytes(digest, "big") / 2**64
+
+
+def _note_words(notes: Notes) -> int:
+    """Count the words of all notes; the stand-in has room for any number of them."""
+    terms = [text for term in notes.terms for text in term]
+    return sum(map(_count_words, [*notes.context, *terms]))
 
 
 def _count_words(text: str) -> int:

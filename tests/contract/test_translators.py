@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 
+from routelmt_cli.translators.notes import NO_NOTES, Notes
 from routelmt_cli.translators.protocol import Request
 
 GROUP = 8
@@ -165,6 +166,30 @@ def test_a_source_longer_than_the_context_is_translated_in_parts(subject, batche
             assert outcome.prompt_tokens == counts.prompt_tokens[outcome.item]
             assert outcome.output_tokens <= counts.cap_tokens[outcome.item]
             assert outcome.text.strip()
+
+
+def test_notes_are_counted_as_they_are_sent(subject):
+    model = dataclasses.replace(subject.model, with_notes=True)
+    if model.weights is not None and not model.card.prompt.notes:
+        pytest.skip("this card has no place for notes")
+    terms = Notes(terms=(("perro", "hound"), ("casa", "mansion")))
+    many = Notes(terms=tuple((f"palabra {n}", f"word {n}") for n in range(200)))
+    sources = ["El perro duerme en la casa.", "Llueve.", "El perro duerme.", "Nieva\nmucho."]
+    notes = [terms, NO_NOTES, many, terms]
+    with model.open_counter() as counter:
+        counts, prefix = counter.count(sources, notes), counter.prefix_tokens
+    with model.open_translator(with_logprobs=False, deterministic=False) as translator:
+        assert translator.prefix_tokens == prefix
+        requests = list(map(Request, range(len(sources)), sources, notes))
+        outcomes = {one.item: one for commit in translator.translate(requests) for one in commit}
+        if model.weights is not None:  # the stand-in has room for any notes
+            assert (counts.context_tokens <= translator.context_limit).all()
+    for item in range(len(sources)):
+        assert outcomes[item].prompt_tokens == counts.prompt_tokens[item]
+        assert outcomes[item].text.strip()
+    assert counts.prompt_tokens[0] >= counts.source_tokens[0] + 4
+    if model.weights is None:
+        assert "hound" in outcomes[0].text
 
 
 def test_outcomes_do_not_depend_on_the_numbers_of_the_requests(batched):

@@ -54,6 +54,7 @@ WHY_KEPT = {
     "markup": "it has chat markup",
     "numbers": "it lost numbers that the draft kept",
     "placeholders": "it lost placeholders that the draft kept",
+    "glossary": "it misses terms of the glossary that the draft has",
     "chooser": "the router's chooser takes the draft for the better one",
 }
 """What each reason of the second guard means."""
@@ -188,6 +189,10 @@ def _figures(report: Report) -> dict[str, str]:
     if report.expected_severe_share is not None:
         name = f"retranslations expected to lose {-(report.severe_gain or 0):g} points or more"
         figures[name] = f"{report.expected_severe_share:.1%}"
+    if report.terms:
+        figures["terms of the glossary missing"] = (
+            f"{report.terms['missing']:,} of {report.terms['terms']:,}"
+        )
     if report.remembered:
         figures["answered by the memory"] = f"{report.remembered:,}"
     if report.left:

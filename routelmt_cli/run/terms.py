@@ -1,0 +1,80 @@
+"""The glossary against what was bought: which hypothesis has its terms, and what is missing.
+
+The journal and a choice go in; a choice that minds the terms, and counts, come out. Always: a
+retranslation that lacks more of a source's terms than its draft does not replace it, and one that
+the chooser alone kept out does if it lacks fewer; each item is judged alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from routelmt_cli.protection.glossary import Glossary, Term
+from routelmt_cli.run.choice import TAKEN, Choice, code_of
+from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.segments import Segments
+from routelmt_cli.run.tiers import LARGE, SMALL
+
+
+def with_terms(choice: Choice, journal: Journal, segments: Segments, glossary: Glossary) -> Choice:
+    """Correct a choice where one hypothesis has terms that the other lacks.
+
+    Parameters
+    ----------
+    choice
+        What the second guard chose.
+    journal, segments
+        The run.
+    glossary
+        Its terms.
+    """
+    code = choice.code.copy()
+    for items in _with_any(segments, glossary):
+        drafts = journal.texts(SMALL, list(items))
+        for one in journal.hypotheses(LARGE, list(items)):
+            if one.failure is not None or not one.text.strip():
+                continue
+            source = items[one.item]
+            of_draft, of_other = (
+                len(glossary.missing(source, text)) for text in (drafts.get(one.item, ""), one.text)
+            )
+            if code[one.item] == TAKEN and of_other > of_draft:
+                code[one.item] = code_of("glossary")
+            elif code[one.item] == code_of("chooser") and of_other < of_draft:
+                code[one.item] = TAKEN
+    return Choice(code)
+
+
+def count_terms(
+    choice: Choice, journal: Journal, segments: Segments, glossary: Glossary
+) -> dict[str, int]:
+    """Count rows with terms, terms in them, and terms that final translations lack."""
+    counts = {"segments": 0, "terms": 0, "missing": 0}
+    for items in _with_any(segments, glossary):
+        taken = [item for item in items if choice.taken[item]]
+        texts = journal.texts(SMALL, [item for item in items if not choice.taken[item]])
+        texts |= journal.texts(LARGE, taken)
+        for item, source in items.items():
+            repeats = int(segments.repeats[item])
+            text = source if choice.left[item] else texts[item]
+            counts["segments"] += repeats
+            counts["terms"] += repeats * len(glossary.find(source))
+            counts["missing"] += repeats * len(glossary.missing(source, text))
+    return counts
+
+
+def lacking(glossary: Glossary, source: str, translation: str) -> str:
+    """Name the terms of a source that its translation lacks, as ``Haus = house; ...``."""
+    return "; ".join(map(_named, glossary.missing(source, translation)))
+
+
+def _named(term: Term) -> str:
+    return f"{term.source} = {term.target}"
+
+
+def _with_any(segments: Segments, glossary: Glossary) -> Iterator[dict[int, str]]:
+    """Yield, block by block, the sources with terms by item."""
+    for first, sources in segments.sources.batches():
+        found = {first + row: source for row, source in enumerate(sources) if glossary.find(source)}
+        if found:
+            yield found
