@@ -21,6 +21,12 @@ TIMEOUT_SECONDS = 60
 _HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 
 
+# A shell without job control starts what is in the background with Ctrl-C ignored, which all that
+# the tests start would inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture(name="little_training")
 def _little_training():
     """Let a ``calibrate`` in this process train as little as it can."""

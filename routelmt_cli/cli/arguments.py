@@ -195,6 +195,14 @@ ContextDocuments = Annotated[
         show_default="blank rows part them",
     ),
 ]
+Near = Annotated[
+    float,
+    typer.Option(
+        "--near",
+        metavar="SIMILARITY",
+        help="Tell the large model of the memory's most similar source from here on; 0 for never.",
+    ),
+]
 NoProtect = Annotated[
     bool,
     typer.Option("--no-protect", help="Do not protect placeholders, tags, URLs and Markdown."),

@@ -163,6 +163,8 @@ class Console:
         if report.faults:
             total = sum(report.faults.values())
             say(f"translations that look wrong: {total:,} ({_counts(report.faults)})")
+        if report.near_matches:
+            say(f"retranslated with a near match of the memory: {report.near_matches:,}")
         if report.terms:
             say(
                 f"glossary: {report.terms['terms']:,} terms in {report.terms['segments']:,} "

@@ -12,7 +12,7 @@ from routelmt_cli.cli import arguments
 from routelmt_cli.corpus.invalid import OnInvalid
 from routelmt_cli.corpus.units import Units
 from routelmt_cli.errors import ExitCode
-from routelmt_cli.run.options import DEFAULT_LARGE, DEFAULT_SMALL
+from routelmt_cli.run.options import DEFAULT_LARGE, DEFAULT_NEAR, DEFAULT_SMALL
 
 
 def plan(
@@ -62,6 +62,7 @@ def plan(
     context: arguments.Context = 0,
     document_column: arguments.ContextDocuments = None,
     memory: arguments.Memory = None,
+    near: arguments.Near = DEFAULT_NEAR,
     guard: arguments.Guard = None,
     no_protect: arguments.NoProtect = False,
     deterministic: arguments.Deterministic = False,
@@ -109,6 +110,7 @@ def plan(
             glossary=glossary,
             context=context,
             document_column=document_column,
+            near=near,
             memory=tuple(memory or ()),
             max_hours=max_hours,
             guard=guard,

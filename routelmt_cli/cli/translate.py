@@ -11,7 +11,7 @@ from routelmt_cli.cli import arguments
 from routelmt_cli.corpus.invalid import OnInvalid
 from routelmt_cli.corpus.units import Units
 from routelmt_cli.errors import ExitCode, UsageError
-from routelmt_cli.run.options import DEFAULT_LARGE, DEFAULT_SMALL
+from routelmt_cli.run.options import DEFAULT_LARGE, DEFAULT_NEAR, DEFAULT_SMALL
 
 
 def translate(
@@ -54,6 +54,7 @@ def translate(
     context: arguments.Context = 0,
     document_column: arguments.ContextDocuments = None,
     memory: arguments.Memory = None,
+    near: arguments.Near = DEFAULT_NEAR,
     guard: arguments.Guard = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Add predicted_gain, cost_usd and reason.")
@@ -117,6 +118,7 @@ def translate(
         glossary=glossary,
         context=context,
         document_column=document_column,
+        near=near,
         memory=tuple(memory or ()),
         share=None if share is None else arguments.parse_share(share, "--share"),
         max_hours=max_hours,

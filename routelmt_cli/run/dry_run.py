@@ -215,7 +215,7 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
         for remark in memory.remarks:
             progress.note(remark)
         glossary = None if options.glossary is None else read_glossary(options.glossary)
-        pair = with_notes(pair, options, glossary, progress)
+        pair = with_notes(pair, options, glossary, memory, progress)
         begun_with = translate_identity(
             source,
             pair,
@@ -227,7 +227,9 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
         segments = scan(source.corpus, Path(scratch) / "sources.arrow", memory.texts)
         for remark in source.corpus.remarks():
             progress.note(remark)
-        told_small, told_large = note_sources(source.corpus, segments, pair, options, glossary)
+        told_small, told_large = note_sources(
+            source.corpus, segments, pair, options, glossary, memory
+        )
         small = open_tier(SMALL, pair.small, segments, notes=told_small)
         large = open_tier(LARGE, pair.large, segments, notes=told_large)
         wishes = read_wishes(source.corpus, segments, small, options)

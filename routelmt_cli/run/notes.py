@@ -17,12 +17,14 @@ from routelmt_cli.corpus.segments import Corpus
 from routelmt_cli.errors import UsageError
 from routelmt_cli.protection.glossary import Glossary
 from routelmt_cli.run.labelled_input import read_labels
+from routelmt_cli.run.memory import Memory
+from routelmt_cli.run.near import NearMatches
 from routelmt_cli.run.options import TranslateOptions
 from routelmt_cli.run.progress import Progress
 from routelmt_cli.run.segments import Segments
 from routelmt_cli.run.setup import Pair
 from routelmt_cli.translators.models import Model
-from routelmt_cli.translators.notes import CONTEXT, TERMS, Notes
+from routelmt_cli.translators.notes import CONTEXT, NEAR, TERMS, Notes
 
 
 @dataclass(frozen=True)
@@ -39,20 +41,28 @@ class NoteSource:
         How many segments before are told.
     document
         int64 of shape (rows,): which document each row is of.
+    near
+        Finds similar sources; None where none are told.
     """
 
     segments: Segments
     glossary: Glossary | None
     context: int
     document: npt.NDArray[np.int64]
+    near: NearMatches | None = None
 
     def of(self, items: npt.NDArray[np.int64], sources: Sequence[str]) -> list[Notes]:
         """Return the notes of items, given their sources in the same order."""
         before = self._before(items) if self.context else [()] * len(sources)
         return [
-            Notes(context, self._terms(source))
+            Notes(context, self._terms(source), self.similar(source))
             for source, context in zip(sources, before, strict=True)
         ]
+
+    def similar(self, source: str) -> tuple[tuple[str, str], ...]:
+        """Return what is similar to a source, with its translation; at most one."""
+        found = None if self.near is None else self.near.find(source)
+        return () if found is None else (found,)
 
     def _terms(self, source: str) -> tuple[tuple[str, str], ...]:
         found = () if self.glossary is None else self.glossary.find(source)
@@ -74,7 +84,11 @@ class NoteSource:
 
 
 def with_notes(
-    pair: Pair, options: TranslateOptions, glossary: Glossary | None, progress: Progress
+    pair: Pair,
+    options: TranslateOptions,
+    glossary: Glossary | None,
+    memory: Memory,
+    progress: Progress,
 ) -> Pair:
     """Prepare the models whose cards have a place for what they are to be told.
 
@@ -98,12 +112,21 @@ def with_notes(
                 "only checked"
             )
     small = glossary is not None and _takes(pair.small, TERMS)
-    large = bool(options.context) or (glossary is not None and _takes(pair.large, TERMS))
+    large = (
+        bool(options.context)
+        or (glossary is not None and _takes(pair.large, TERMS))
+        or tells_near(pair, options, memory)
+    )
     return replace(
         pair,
         small=replace(pair.small, with_notes=small),
         large=replace(pair.large, with_notes=large),
     )
+
+
+def tells_near(pair: Pair, options: TranslateOptions, memory: Memory) -> bool:
+    """Say whether the large model is told of similar sources."""
+    return options.near > 0 and bool(memory.texts) and _takes(pair.large, NEAR)
 
 
 def note_sources(
@@ -112,6 +135,7 @@ def note_sources(
     pair: Pair,
     options: TranslateOptions,
     glossary: Glossary | None,
+    memory: Memory,
 ) -> tuple[NoteSource | None, NoteSource | None]:
     """Return who makes the notes of the small and of the large model; None for no notes.
 
@@ -123,7 +147,9 @@ def note_sources(
     document = _documents(corpus, segments, options)
     small = NoteSource(segments, glossary, 0, document) if pair.small.with_notes else None
     terms = glossary if _takes(pair.large, TERMS) else None
-    large = NoteSource(segments, terms, options.context, document)
+    told = tells_near(pair, options, memory)
+    near = NearMatches(memory.texts, options.near) if told else None
+    large = NoteSource(segments, terms, options.context, document, near)
     return small, large if pair.large.with_notes else None
 
 

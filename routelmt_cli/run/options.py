@@ -10,6 +10,7 @@ from routelmt_cli.corpus.invalid import OnInvalid
 from routelmt_cli.corpus.units import Units
 from routelmt_cli.errors import UsageError
 
+DEFAULT_NEAR = 0.8
 DEFAULT_SMALL = "smollm2-135m"
 DEFAULT_LARGE = "gemma3-270m"
 
@@ -97,6 +98,9 @@ class TranslateOptions:
     document_column
         The column that names each row's document, for the context; None where blank rows part
         them.
+    near
+        How similar a source of the memory must be, from 0 to 1, for the large model to be told of
+        it; 0 for never.
     memory
         Translation memories: files, or folders of finished runs.
     share
@@ -128,6 +132,7 @@ class TranslateOptions:
     glossary: Path | None = None
     context: int = 0
     document_column: str | None = None
+    near: float = DEFAULT_NEAR
     memory: tuple[Path, ...] = ()
     share: float | None = None
     max_hours: float | None = None
@@ -139,6 +144,10 @@ class TranslateOptions:
     def __post_init__(self) -> None:
         if self.weight not in ("length", "segment"):
             column_of(self.weight, "--weight", "length, segment or column:NAME")
+        if not 0 <= self.near < 1:
+            raise UsageError(
+                f"--near {self.near:g} is no similarity below 1", hint="such as 0.8; 0 for none"
+            )
         if self.document_column is not None and not self.context:
             raise UsageError(
                 "--document-column is given without --context",

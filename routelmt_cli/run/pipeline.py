@@ -116,7 +116,7 @@ def open_run(
         for remark in memory.remarks:
             progress.note(remark)
         glossary = None if options.glossary is None else read_glossary(options.glossary)
-        pair = with_notes(pair, options, glossary, progress)
+        pair = with_notes(pair, options, glossary, memory, progress)
         begun_with = translate_identity(
             source,
             pair,
@@ -141,7 +141,7 @@ def open_run(
                 progress.note(remark)
             with clock.stage("count tokens"):
                 told_small, told_large = note_sources(
-                    source.corpus, segments, pair, options, glossary
+                    source.corpus, segments, pair, options, glossary, memory
                 )
                 small = _open_small(pair, router, segments, told_small)
                 large = open_tier(LARGE, pair.large, segments, notes=told_large)

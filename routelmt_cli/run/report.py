@@ -14,6 +14,7 @@ import routelmt_cli
 from routelmt_cli.gain.catalogue import router_name
 from routelmt_cli.run.choice import Choice
 from routelmt_cli.run.final_faults import count_faults
+from routelmt_cli.run.notes import NoteSource
 from routelmt_cli.run.opened import Run
 from routelmt_cli.run.planning import RunPlan
 from routelmt_cli.run.shielding import count_protected
@@ -80,6 +81,8 @@ class Report:
         Rows with placeholders, tags or the like, None where they are not protected.
     remembered
         Rows that a translation memory answered.
+    near_matches
+        Rows whose retranslation was bought with a similar source of the memory as an example.
     terms
         Of a glossary: rows with terms in their source (``segments``), terms in them (``terms``),
         and those that the final translation lacks (``missing``); empty without a glossary.
@@ -123,6 +126,7 @@ class Report:
     protected: int | None = None
     left: int = 0
     remembered: int = 0
+    near_matches: int = 0
     terms: dict[str, int] = field(default_factory=dict)
 
     def as_json(self) -> str:
@@ -191,8 +195,18 @@ def make_report(run: Run, plan: RunPlan, choice: Choice) -> Report:
         protected=count_protected(segments) if run.options.pair.protects else None,
         left=rows_left,
         remembered=segments.remembered,
+        near_matches=_near_matches(run),
         terms={} if run.glossary is None else count_terms(choice, journal, segments, run.glossary),
     )
+
+
+def _near_matches(run: Run) -> int:
+    notes = run.large.notes
+    if not isinstance(notes, NoteSource) or notes.near is None:
+        return 0
+    sent = np.flatnonzero(run.journal.bought(LARGE, run.segments.items))
+    similar = [bool(notes.similar(source)) for source in run.segments.sources.take(sent)]
+    return int(run.segments.repeats[sent][np.array(similar, np.bool_)].sum())
 
 
 def _mean(values: npt.NDArray[np.float64], repeats: npt.NDArray[np.int64]) -> float | None:

@@ -358,6 +358,7 @@ def translate_identity(
         given["context (--context, --document-column)"] = [options.context, options.document_column]
     if options.memory:
         given["translation memory (--memory)"] = memory_fingerprint
+        given["near matches (--near)"] = options.near
     return identity(
         source,
         pair,

@@ -61,7 +61,7 @@ class NoteCard:
     Attributes
     ----------
     item
-        One note: ``{source}``, of a term ``{target}`` too.
+        One note: ``{source}`` and, but for context, ``{target}``.
     around
         What stands around all of a request, with ``{items}``.
     """
@@ -70,7 +70,7 @@ class NoteCard:
     around: str
 
 
-NOTES = ("context", "terms")
+NOTES = ("context", "near", "terms")
 """The kinds of notes that a card may have a place for."""
 
 
@@ -93,7 +93,8 @@ class PromptCard:
     template_options
         What the GGUF's chat template is told besides, such as ``enable_thinking = false``.
     notes
-        Kind (``context``: segments before this one; ``terms``: a glossary's) to how it is written.
+        Kind (``context``: segments before this one; ``near``: a similar source with its
+        translation; ``terms``: a glossary's) to how it is written.
         ``{notes}`` in the template says where; without it a completion has them before its open
         end.
     """
@@ -390,8 +391,8 @@ def _prompt(table: _Table, backend: str) -> PromptCard:
 def _note(prompt: _Table, kind: str) -> NoteCard:
     table = prompt.table(kind)
     item, around = table.get("item", str), table.get("around", str, "{items}")
-    if "{source}" not in item or ("{target}" in item) != (kind == "terms"):
-        wanted = "{source} and {target}" if kind == "terms" else "{source} alone"
+    if "{source}" not in item or ("{target}" in item) != (kind != "context"):
+        wanted = "{source} alone" if kind == "context" else "{source} and {target}"
         raise UsageError(f"{table.where}: 'item' must hold {wanted}")
     if around.count("{items}") != 1:
         raise UsageError(f"{table.where}: 'around' must hold {{items}} once")

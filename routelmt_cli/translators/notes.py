@@ -1,4 +1,4 @@
-"""What a request can tell a model beside its source: earlier segments, and terms to use.
+"""What a request can tell a model beside its source: earlier segments, similar ones, terms.
 
 A card's templates and the notes of a request go in, the text in front of the source comes out.
 Always: it is made for the card's place for notes and stands behind the shared prefix; every break
@@ -15,7 +15,7 @@ from routelmt_cli.translators.card import PromptCard
 from routelmt_cli.translators.languages import language_name
 
 _PLACE = re.compile(r"\{(?:source|target)\}")
-CONTEXT, TERMS = "context", "terms"
+CONTEXT, NEAR, TERMS = "context", "near", "terms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +28,23 @@ class Notes:
         The segments before it, the nearest last.
     terms
         (source term, target term) that occur in it.
+    near
+        (source, translation) of what is similar to it.
     """
 
     context: tuple[str, ...] = ()
     terms: tuple[tuple[str, str], ...] = ()
+    near: tuple[tuple[str, str], ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.context or self.terms)
+        return bool(self.context or self.terms or self.near)
 
     def shorter(self) -> Notes:
-        """Leave out the farthest segment or, where there is none, the last term."""
+        """Leave out the farthest segment or, where there is none, a similar one, the last term."""
         if self.context:
-            return Notes(self.context[1:], self.terms)
+            return Notes(self.context[1:], self.terms, self.near)
+        if self.near:
+            return Notes((), self.terms, self.near[:-1])
         return Notes((), self.terms[:-1])
 
 
@@ -88,6 +93,8 @@ class NoteWriter:
     def _parts(self, notes: Notes) -> Iterator[str]:
         if notes.context and CONTEXT in self._templates:
             yield self._filled(CONTEXT, [(segment, "") for segment in notes.context])
+        if notes.near and NEAR in self._templates:
+            yield self._filled(NEAR, list(notes.near))
         if notes.terms and TERMS in self._templates:
             yield self._filled(TERMS, list(notes.terms))
 

@@ -199,8 +199,8 @@ class StandInTranslator:
 
 def _note_words(notes: Notes) -> int:
     """Count the words of all notes; the stand-in has room for any number of them."""
-    terms = [text for term in notes.terms for text in term]
-    return sum(map(_count_words, [*notes.context, *terms]))
+    pairs = [text for pair in (*notes.terms, *notes.near) for text in pair]
+    return sum(map(_count_words, [*notes.context, *pairs]))
 
 
 def _count_words(text: str) -> int:

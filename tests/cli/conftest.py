@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from routelmt_cli.translators.stand_in import StandInTranslator
+
 GOLDEN = Path(__file__).parent / "golden"
 UPDATE = "ROUTELMT_UPDATE_GOLDEN"
 
@@ -124,3 +126,21 @@ def translate_fails(fails, stand_ins):
         return fails(*command, **options)
 
     return run
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """Remember what the stand-ins were told: the notes of every request, by source."""
+    heard = {}
+    real = StandInTranslator.translate
+
+    def listening(translator, requests):
+        def remembered():
+            for request in requests:
+                heard.setdefault(request.source, []).append(request.notes)
+                yield request
+
+        return real(translator, remembered())
+
+    monkeypatch.setattr(StandInTranslator, "translate", listening)
+    return heard

@@ -86,6 +86,34 @@ def test_the_last_of_several_counts_and_blank_ones_do_not(shell, translate, corp
     assert found[third]["translation"] == "b"
 
 
+def test_the_large_model_is_told_of_the_nearest_match(shell, translate, told, read_report):
+    texts = ["the captain carries a letter", "quiet winter", "the captain carries two letters now"]
+    rows = "".join(f"{text}\tlarge\n" for text in texts)
+    (shell.folder / "in.tsv").write_text(f"source\tpin\n{rows}", "utf-8")
+    known = [("the captain carries letters", "K1"), ("the captain carried a letter", "K2")]
+    write_memory(shell, known)
+    arguments = ["--memory", "known.tsv", "--pin", "column:pin"]
+    result = translate(*arguments, budget="1")
+    assert result.code == 0, result.stderr
+    near = {text: [notes.near for notes in heard] for text, heard in told.items()}
+    assert near == {texts[0]: [(), (known[1],)], texts[1]: [(), ()], texts[2]: [(), (known[0],)]}
+    report = read_report(shell.folder / "in.de.tsv.routelmt")
+    assert (report["near_matches"], report["remembered"]) == (2, 0)
+    assert "with a near match of the memory: 2" in result.stderr
+    spend = report["spend_by_tier_nanousd"]["large"]
+    told.clear()
+    result = translate(*arguments, "--near", "0", "-o", "without.tsv", budget="1")
+    assert result.code == 0, result.stderr
+    assert not any(notes for heard in told.values() for notes in heard)
+    report = read_report(shell.folder / "without.tsv.routelmt")
+    assert report["near_matches"] == 0
+    assert report["spend_by_tier_nanousd"]["large"] < spend
+    result = translate(*arguments, "--near", "0.9", "-o", "without.tsv", budget="1")
+    assert (result.code, "--near" in result.stderr) == (2, True)
+    result = translate(*arguments, "--near", "1", budget="1")
+    assert (result.code, "no similarity below 1" in result.stderr) == (2, True)
+
+
 def test_a_changed_memory_is_another_run(shell, translate, corpus):
     write_memory(shell, [(KNOWN[0], "one")])
     assert translate("--memory", "known.tsv").code == 0

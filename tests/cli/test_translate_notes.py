@@ -7,7 +7,6 @@ from made_routers import without_chooser
 from made_up import SOURCES, rows_of, write_card
 
 from routelmt_cli.gain.bundle import load_bundle, save_bundle
-from routelmt_cli.translators.stand_in import StandInTranslator
 
 BUDGET = "0.006"
 
@@ -19,24 +18,6 @@ def translate(shell, stand_ins):
         return shell.run(*command, *arguments)
 
     return run
-
-
-@pytest.fixture
-def told(monkeypatch):
-    """Remember what the stand-ins were told: notes by (source, whether they draft)."""
-    heard = {}
-    real = StandInTranslator.translate
-
-    def listening(translator, requests):
-        def remembered():
-            for request in requests:
-                heard.setdefault(request.source, []).append(request.notes)
-                yield request
-
-        return real(translator, remembered())
-
-    monkeypatch.setattr(StandInTranslator, "translate", listening)
-    return heard
 
 
 def glossary(shell, text, name="terms.tsv"):
