@@ -9,7 +9,12 @@ The corpora: log-normal source lengths, gains normal with mean 3 and deviation 8
 value = gain x length, cost = a price per token x (prompt + output tokens), and a budget that
 buys 30 % of the segments' total cost.
 
+With ``--compare`` the same problems, up to ``--compare-size``, are also given to HiGHS (scipy's
+``milp``, relative gap 1e-6) and, where it is installed, to OR-Tools' CP-SAT (values rounded to
+thousandths), each with ``--limit`` seconds; ``value`` is what they reach as a share of ours.
+
     python benchmarks/knapsack.py --sizes 100000 1000000 10000000
+    python benchmarks/knapsack.py --sizes 10000 100000 1000000 --compare
 """
 
 from __future__ import annotations
@@ -57,12 +62,66 @@ def measure(size: int, repeats: int, seed: int) -> dict[str, float | int]:
     }
 
 
+def highs(values: np.ndarray, costs: np.ndarray, capacity: int, limit: float) -> float | None:
+    """Solve with HiGHS; the value, or None where it found nothing in time."""
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
+    found = milp(
+        -values,
+        constraints=LinearConstraint((costs / capacity)[None, :], ub=1.0),
+        integrality=np.ones(len(values)),
+        bounds=Bounds(0, 1),
+        options={"time_limit": limit, "mip_rel_gap": 1e-6},
+    )
+    return None if found.x is None else float(values[found.x > 0.5].sum())
+
+
+def cp_sat(values: np.ndarray, costs: np.ndarray, capacity: int, limit: float) -> float | None:
+    """Solve with OR-Tools' CP-SAT; the value, or None where it found nothing in time."""
+    from ortools.sat.python import cp_model
+
+    model = cp_model.CpModel()
+    chosen = [model.new_bool_var("") for _ in range(len(values))]
+    model.add(cp_model.LinearExpr.weighted_sum(chosen, costs.tolist()) <= capacity)
+    rounded = np.rint(values * 1000).astype(np.int64)
+    model.maximize(cp_model.LinearExpr.weighted_sum(chosen, rounded.tolist()))
+    solver = cp_model.CpSolver()
+    solver.parameters.max_time_in_seconds = limit
+    if solver.solve(model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        return None
+    return float(values[[solver.boolean_value(one) for one in chosen]].sum())
+
+
+def compare(size: int, seed: int, limit: float) -> list[dict[str, float | int | str | None]]:
+    """Give one problem to every solver that is here, ours first."""
+    values, costs, capacity = make_problem(size, seed)
+    candidates = np.flatnonzero(values > 0)  # nobody would choose another
+    start = time.perf_counter()
+    ours = solve(values, costs, capacity)
+    rows: list[dict[str, float | int | str | None]] = [
+        {"solver": "routelmt", "seconds": round(time.perf_counter() - start, 4), "value": 1.0}
+    ]
+    for name, solver in (("HiGHS", highs), ("CP-SAT", cp_sat)):
+        start = time.perf_counter()
+        try:
+            value = solver(values[candidates], costs[candidates], capacity, limit)
+        except ImportError:
+            continue
+        share = None if value is None else round(value / ours.value, 9)
+        seconds = round(time.perf_counter() - start, 4)
+        rows.append({"solver": name, "seconds": seconds, "value": share})
+    return [{"segments": size, **row} for row in rows]
+
+
 def main() -> None:
     """Measure every size and print the line."""
     parser = argparse.ArgumentParser(description="Time the knapsack; see the module's docstring.")
     parser.add_argument("--sizes", type=int, nargs="+", default=[10**5, 10**6])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--compare", action="store_true", help="time other solvers as well")
+    parser.add_argument("--compare-size", type=int, default=10**5, help="the largest for others")
+    parser.add_argument("--limit", type=float, default=60, help="seconds that others may take")
     arguments = parser.parse_args()
     results = [measure(size, arguments.repeats, arguments.seed) for size in sorted(arguments.sizes)]
     machine = {
@@ -81,6 +140,11 @@ def main() -> None:
         "results": results,
         "machine": machine,
     }
+    if arguments.compare:
+        sizes = [size for size in sorted(arguments.sizes) if size <= arguments.compare_size]
+        line["compared"] = [
+            row for size in sizes for row in compare(size, arguments.seed, arguments.limit)
+        ]
     print(json.dumps(line))
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 
+_ROUNDING = 1e-6
+
 Match = tuple[str, str]
 """A source of the memory, and its translation."""
 
@@ -43,8 +45,8 @@ class NearMatches:
 
         # No text much shorter or longer can be so similar.
         ratio = self._least / (2 - self._least)
-        first = bisect_left(self._lengths, len(source) * ratio)
-        last = bisect_right(self._lengths, len(source) / ratio)
+        first = bisect_left(self._lengths, len(source) * ratio - _ROUNDING)
+        last = bisect_right(self._lengths, len(source) / ratio + _ROUNDING)
         found = process.extractOne(
             source, self._sources[first:last], scorer=fuzz.ratio, score_cutoff=100 * self._least
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rapidfuzz import fuzz
 
@@ -11,6 +11,7 @@ from routelmt_cli.run.near import NearMatches
 TEXTS = st.text("abc ", min_size=1, max_size=12)
 
 
+@example(memory={"aaa": "x"}, source="aa", least=0.8)
 @given(
     memory=st.dictionaries(TEXTS, st.just("x"), max_size=12),
     source=TEXTS,
