@@ -10,6 +10,7 @@ import sqlite3
 import time
 
 from faulty_disk import DISK_FULL
+from journal_db import journal_db
 
 from routelmt_cli.errors import ExitCode
 from routelmt_cli.run.journal import Journal
@@ -103,7 +104,7 @@ class KilledRun:
     def query(self, sql):
         """Ask the journal; nothing where it is not made yet."""
         try:
-            with sqlite3.connect(f"file:{self.journal}?mode=ro", uri=True) as db:
+            with journal_db(f"file:{self.journal}?mode=ro", uri=True) as db:
                 return db.execute(sql).fetchall()
         except sqlite3.OperationalError:
             return []

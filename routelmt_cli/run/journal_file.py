@@ -102,11 +102,16 @@ class JournalFile:
             self._db = sqlite3.connect(
                 _read_only_uri(path) if read_only else path, isolation_level=None, uri=read_only
             )
-            self._db.execute("PRAGMA busy_timeout = 10000")
-            if not read_only:
-                self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.execute("PRAGMA synchronous = FULL")
-            self._open_schema(is_new=is_new, read_only=read_only)
+            try:
+                self._db.execute("PRAGMA busy_timeout = 10000")
+                if not read_only:
+                    self._db.execute("PRAGMA journal_mode = WAL")
+                    self._db.execute("PRAGMA synchronous = FULL")
+                self._open_schema(is_new=is_new, read_only=read_only)
+            except BaseException:
+                # Left open it would be taken, by SQLite, for the next file of the same inode.
+                self._db.close()
+                raise
         except sqlite3.OperationalError as error:  # a damaged file is none
             raise self._disk_trouble("open", error) from error
         except SQLITE_ERRORS as error:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from journal_db import journal_db
 
 from routelmt_cli.translators.stand_in import StandInTranslator
 
@@ -71,7 +71,7 @@ def read_ledger():
     """Read a run folder's journal, and check that its totals are the sums of its rows."""
 
     def read(folder):
-        with sqlite3.connect(f"file:{folder / 'journal.sqlite'}?mode=ro", uri=True) as db:
+        with journal_db(f"file:{folder / 'journal.sqlite'}?mode=ro", uri=True) as db:
             rows = db.execute("SELECT tier, item, text, spend_nanousd, failure FROM hypotheses")
             bought = {(tier, item): tuple(rest) for tier, item, *rest in rows}
             charges = dict(db.execute("SELECT tier, sum(spend_nanousd) FROM charges GROUP BY tier"))

@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from journal_db import journal_db
 from made_up import SOURCES, write_card
 
 SLOW_SECONDS = 0.01
@@ -98,7 +99,7 @@ def test_commentary_without_a_reader_does_not_end_the_run(shell, stand_ins, corp
 
 def _count_drafts(journal):
     try:
-        with sqlite3.connect(f"file:{journal}?mode=ro", uri=True, timeout=5) as db:
+        with journal_db(f"file:{journal}?mode=ro", uri=True, timeout=5) as db:
             return db.execute("SELECT count(*) FROM hypotheses").fetchone()[0]
     except sqlite3.Error:
         return 0

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from journal_db import journal_db
 from made_routers import (
     prior_of,
     with_chooser,
@@ -228,7 +227,7 @@ def test_states_that_a_journal_lacks_are_done_without(translate, router, plan, s
     probing = with_probe(router)
     assert translate(probing, "--budget", "0.002").code == 0
     before, with_states = read_ledger(shell.folder / "out.tsv.routelmt"), plan()["predicted_gain"]
-    with sqlite3.connect(shell.folder / "out.tsv.routelmt" / "journal.sqlite") as db:
+    with journal_db(shell.folder / "out.tsv.routelmt" / "journal.sqlite") as db:
         db.execute("UPDATE hypotheses SET state = NULL")
     db.close()
     result = translate(probing)
@@ -247,7 +246,7 @@ def test_states_of_another_width_are_not_shown_to_a_probe(translate, router, pla
 
 
 def _states(shell):
-    with sqlite3.connect(shell.folder / "out.tsv.routelmt" / "journal.sqlite") as db:
+    with journal_db(shell.folder / "out.tsv.routelmt" / "journal.sqlite") as db:
         rows = db.execute("SELECT state IS NOT NULL FROM hypotheses WHERE tier = 'small'")
         found = np.array([row[0] for row in rows], bool)
     db.close()

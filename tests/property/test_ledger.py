@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import sqlite3
 import tempfile
 from itertools import islice
 from pathlib import Path
@@ -19,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from journal_db import journal_db
 
 from routelmt_cli.budget.price import Price
 from routelmt_cli.errors import BudgetError, UsageError
@@ -187,7 +187,7 @@ class Bench:
 
     def rows(self):
         """What was bought, straight from the file."""
-        with sqlite3.connect(self.folder / "journal.sqlite") as db:
+        with journal_db(self.folder / "journal.sqlite") as db:
             return db.execute(
                 "SELECT tier, item, text, failure, prompt_tokens, output_tokens, spend_nanousd "
                 "FROM hypotheses ORDER BY tier, item"
@@ -429,7 +429,7 @@ def test_the_audit_finds_a_ledger_that_does_not_add_up(journal, damage):
     wave = reserve(journal, [0, 1], [10, 10], prefix_nanousd=3)
     journal.settle(wave, [hypothesis_of(0, 5)])
     journal.audit()
-    with sqlite3.connect(journal.path) as db:
+    with journal_db(journal.path) as db:
         db.execute(damage)
     with pytest.raises(UsageError, match="does not add up"):
         journal.audit()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 
 import pytest
+from journal_db import journal_db
 from made_up import SOURCES, write_tsv
 
 from routelmt_cli.run.journal_file import JOURNAL_VERSION
@@ -58,7 +58,7 @@ def test_a_damaged_page_of_the_journal(shell, finished, corpus):
 
 def test_a_single_character_of_a_hypothesis_that_changed(shell, finished):
     command, journal, output = finished
-    with sqlite3.connect(journal) as db:
+    with journal_db(journal) as db:
         db.execute("UPDATE hypotheses SET text = replace(text, 'e', 'a') WHERE item = 7")
     written = output.read_bytes()
     _, hint = refused(shell, command, "journal.sqlite: damaged journal: the ")
@@ -82,7 +82,7 @@ def test_a_torn_journal_and_the_way_out(shell, finished, size):
 
 def test_a_journal_of_a_newer_routelmt(shell, finished):
     command, journal, _ = finished
-    with sqlite3.connect(journal) as db:
+    with journal_db(journal) as db:
         db.execute(f"PRAGMA user_version = {JOURNAL_VERSION + 1}")
     before = journal.read_bytes()
     _, hint = refused(shell, command, f"journal version {JOURNAL_VERSION + 1}")

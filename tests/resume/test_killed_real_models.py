@@ -10,6 +10,7 @@ import time
 
 import pytest
 from demo_pair import NEEDS_DEMO_MODELS
+from journal_db import journal_db
 
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.translators.cache import cache_folder
@@ -74,7 +75,7 @@ def finish(shell, command):
 
 def bought(journal, tier):
     try:
-        with sqlite3.connect(f"file:{journal}?mode=ro", uri=True) as db:
+        with journal_db(f"file:{journal}?mode=ro", uri=True) as db:
             row = db.execute("SELECT count(*) FROM hypotheses WHERE tier = ?", (tier,)).fetchone()
             return row[0]
     except sqlite3.OperationalError:
@@ -85,7 +86,7 @@ def ledger(folder):
     with Journal(folder / "journal.sqlite") as journal:
         journal.audit()
         assert journal.outstanding_nanousd() == 0
-    with sqlite3.connect(folder / "journal.sqlite") as db:
+    with journal_db(folder / "journal.sqlite") as db:
         rows = db.execute("SELECT * FROM hypotheses ORDER BY tier, item").fetchall()
         return rows, db.execute("SELECT * FROM totals ORDER BY tier").fetchall()
 

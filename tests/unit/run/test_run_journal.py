@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from journal_db import journal_db
 
 from routelmt_cli.errors import UsageError
 from routelmt_cli.run import journal_file as module
@@ -123,14 +124,14 @@ def test_a_journal_of_version_1_goes_on(path):
         (new,) = journal.hypotheses("small", [2])
         np.testing.assert_array_equal(new.state, [2, -2, 0.5, 4])
         journal.audit()
-    with sqlite3.connect(path) as db:
+    with journal_db(path) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (JOURNAL_VERSION,)
 
 
 def test_a_journal_of_version_2_goes_on(path):
     with Journal(path) as journal:
         write(journal, [drafted(0)])
-    with sqlite3.connect(path) as db:
+    with journal_db(path) as db:
         db.execute("ALTER TABLE hypotheses DROP COLUMN text_crc")
         db.execute("PRAGMA user_version = 2")
     with Journal(path) as journal:
@@ -143,7 +144,7 @@ def test_a_journal_of_version_2_goes_on(path):
 def test_a_text_that_has_changed_is_noticed(path, text):
     with Journal(path) as journal:
         write(journal, [drafted(0)])
-    with sqlite3.connect(path) as db:
+    with journal_db(path) as db:
         db.execute("UPDATE hypotheses SET text = ?", (text,))
     with Journal(path) as journal:
         journal.audit()
@@ -164,7 +165,7 @@ def test_a_migration_that_is_cut_off_changes_nothing(path, monkeypatch):
 
 
 def test_a_journal_of_a_newer_version_is_refused(path):
-    with Journal(path), sqlite3.connect(path) as db:
+    with Journal(path), journal_db(path) as db:
         db.execute(f"PRAGMA user_version = {JOURNAL_VERSION + 1}")
     with pytest.raises(UsageError, match=f"journal version {JOURNAL_VERSION + 1}") as caught:
         Journal(path)
