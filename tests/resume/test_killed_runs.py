@@ -52,8 +52,8 @@ def test_one_run_killed_in_every_stage(trials, make_run, sources, mode):
         ("journal.sqlite", journal // 4),
         ("journal.sqlite", journal // 4),
         ("plan.parquet.writing", 1),
-        ("journal.sqlite", 20),
-        ("journal.sqlite", 30),
+        ("journal.sqlite", 60),
+        ("journal.sqlite", 90),
         ("out.tsv.writing", 1),
         ("out.tsv.writing", bench.writes["out.tsv.writing"] - 1),  # the rename
         ("report.json.writing", 0),
