@@ -14,7 +14,8 @@ from routelmt_cli.errors import UsageError
 from routelmt_cli.gain.catalogue import router_name
 from routelmt_cli.gain.router import Router
 from routelmt_cli.run.model_adding import AddedModel
-from routelmt_cli.translators.card import ModelCard, card_data
+from routelmt_cli.translators.card import ModelCard
+from routelmt_cli.translators.card_file import card_data
 from routelmt_cli.translators.weights import Weights, weights_are_here
 
 

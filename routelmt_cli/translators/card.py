@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any, Literal
 from routelmt_cli.budget.money import parse_price
 from routelmt_cli.budget.price import Price
 from routelmt_cli.errors import UsageError
+from routelmt_cli.translators.card_file import Table, card_data
 
 Backend = Literal["llama.cpp", "stand-in"]
 BACKENDS = ("llama.cpp", "stand-in")
@@ -25,9 +25,6 @@ RESERVED_OPTIONS = frozenset(
     ["messages", "add_generation_prompt", "bos_token", "eos_token", "raise_exception"]
 )
 """What a chat template is given of every prompt, so that no card's option may be called so."""
-_MAX_CARD_BYTES = 1 << 20
-# A parser of TOML keeps every prefix of a dotted key: one of 200,000 parts fills the memory.
-_MAX_SQUARED_DOTS = 10_000_000
 _MAX_NAME_LENGTH = 200
 _LARGEST_NUMBER = 1e15
 _HUB_NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.+-]{0,95}")
@@ -185,73 +182,6 @@ class ModelCard:
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
-class _Table:
-    """A TOML table that answers for the type of its values."""
-
-    def __init__(self, data: object, where: str) -> None:
-        if not isinstance(data, dict):
-            raise UsageError(f"{where}: must be a table")
-        self.data = data
-        self.where = where
-
-    def get(self, key: str, kind: type | tuple[type, ...], default: Any = ...) -> Any:
-        value = self.data.get(key, default)
-        if value is ...:
-            raise UsageError(f"{self.where}: '{key}' is missing")
-        if value is not default and (not isinstance(value, kind) or isinstance(value, bool)):
-            raise UsageError(f"{self.where}: '{key}' has the wrong type")
-        return value
-
-    def table(self, key: str, *, optional: bool = False) -> _Table:
-        if key not in self.data and not optional:
-            raise UsageError(f"{self.where}: section [{key}] is missing")
-        return _Table(self.data.get(key, {}), f"{self.where}: [{key}]")
-
-    def strings(self, key: str, default: Any = ...) -> tuple[str, ...]:
-        values = self.get(key, list, default)
-        if not all(isinstance(value, str) for value in values):
-            raise UsageError(f"{self.where}: '{key}' must be a list of texts")
-        return tuple(values)
-
-    def number(self, key: str, default: Any, low: float, high: float) -> Any:
-        value = self.get(key, (int, float), default)
-        if not low <= value <= high:
-            raise UsageError(f"{self.where}: '{key}' must lie between {low:g} and {high:g}")
-        return value
-
-    def whole(self, key: str, default: int, low: int, high: int) -> int:
-        value = self.number(key, default, low, high)
-        if int(value) != value:
-            raise UsageError(f"{self.where}: '{key}' must be a whole number")
-        return int(value)
-
-
-def card_data(path: Path) -> dict[str, Any]:
-    """Read what a model card says, unchecked.
-
-    Raises
-    ------
-    UsageError
-        Where it is no TOML file, or could fill the memory.
-    """
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        if path.stat().st_size > _MAX_CARD_BYTES:
-            raise UsageError(f"{path}: too large for a model card")
-        text = path.read_text("utf-8")
-        if sum(line.count(".") ** 2 for line in text.split("\n")) > _MAX_SQUARED_DOTS:
-            raise UsageError(f"{path}: a line has too many dots for a model card")
-        return dict(tomllib.loads(text))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot read this model card: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        # Besides syntax and encoding: a number of thousands of digits, tables nested as deep.
-        raise UsageError(f"{path}: not a valid TOML model card: {error}") from error
-
-
 def load_card(path: Path) -> ModelCard:
     """Read and validate a model card.
 
@@ -260,7 +190,7 @@ def load_card(path: Path) -> ModelCard:
     UsageError
         Naming the card and the entry that is wrong.
     """
-    root = _Table(card_data(path), str(path))
+    root = Table(card_data(path), str(path))
     backend = root.get("backend", str, "llama.cpp")
     if backend not in BACKENDS:
         raise UsageError(
@@ -299,7 +229,7 @@ def load_card(path: Path) -> ModelCard:
     )
 
 
-def _weights(table: _Table, card_path: Path) -> WeightsCard:
+def _weights(table: Table, card_path: Path) -> WeightsCard:
     path = table.get("path", str, None)
     package = table.get("package", str, None)
     repo = table.get("repo", str, None)
@@ -326,7 +256,7 @@ def _weights(table: _Table, card_path: Path) -> WeightsCard:
     return WeightsCard(file_name, _beside(card_path, path, table.where), package, parts, sha256)
 
 
-def _hub_weights(table: _Table, repo: str, sha256: str | None) -> WeightsCard:
+def _hub_weights(table: Table, repo: str, sha256: str | None) -> WeightsCard:
     """Read where a file of the hub is; its names become names of folders, and parts of a URL."""
     file_name, revision = table.get("file", str), table.get("revision", str, "main")
     owner, _, name = repo.partition("/")
@@ -354,7 +284,7 @@ def _beside(card_path: Path, path: str | None, where: str) -> Path | None:
         raise UsageError(f"{where}: 'path' begins with the home of no known user") from error
 
 
-def _prompt(table: _Table, backend: str) -> PromptCard:
+def _prompt(table: Table, backend: str) -> PromptCard:
     kind = table.get("kind", str, "completion" if backend == "stand-in" else ...)
     if kind not in ("completion", "chat"):
         raise UsageError(f'{table.where}: \'kind\' must be "completion" or "chat"')
@@ -388,7 +318,7 @@ def _prompt(table: _Table, backend: str) -> PromptCard:
     )
 
 
-def _note(prompt: _Table, kind: str) -> NoteCard:
+def _note(prompt: Table, kind: str) -> NoteCard:
     table = prompt.table(kind)
     item, around = table.get("item", str), table.get("around", str, "{items}")
     if "{source}" not in item or ("{target}" in item) != (kind != "context"):
@@ -399,7 +329,7 @@ def _note(prompt: _Table, kind: str) -> NoteCard:
     return NoteCard(item, around)
 
 
-def _stand_in(table: _Table) -> Mapping[str, str | int | float]:
+def _stand_in(table: Table) -> Mapping[str, str | int | float]:
     for key, value in table.data.items():
         # Written so that NaN fails too; an integer of TOML can be larger than any float.
         if not isinstance(value, str) and not (
@@ -409,7 +339,7 @@ def _stand_in(table: _Table) -> Mapping[str, str | int | float]:
     return table.data
 
 
-def _decoding(table: _Table) -> DecodingCard:
+def _decoding(table: Table) -> DecodingCard:
     stop = table.strings("stop", ["\n"])
     if not all(stop):
         raise UsageError(f"{table.where}: 'stop' must not hold an empty text")
