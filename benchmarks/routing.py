@@ -38,12 +38,19 @@ from routelmt_cli.evaluation.metrics import chrf_scores, chrf_signature, corpus_
 from routelmt_cli.evaluation.ranking import spearman
 from routelmt_cli.run.choice import SecondOpinion, choose
 from routelmt_cli.run.journal import Journal
-from routelmt_cli.run.options import CorpusOptions, PairOptions, TranslateOptions
+from routelmt_cli.run.options import (
+    DEFAULT_LARGE,
+    DEFAULT_SMALL,
+    CorpusOptions,
+    PairOptions,
+    TranslateOptions,
+)
 from routelmt_cli.run.pipeline import translate
 from routelmt_cli.run.planning import load_plan
 from routelmt_cli.run.progress import Silent
 from routelmt_cli.run.segments import Segments, scan
 from routelmt_cli.run.setup import find_pair_and_router
+from routelmt_cli.run.shielding import shielded
 from routelmt_cli.run.spending import Spender
 from routelmt_cli.run.tiers import LARGE, SMALL, open_tier
 
@@ -61,6 +68,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--to", dest="target", required=True)
     parser.add_argument("--budget", required=True)
     parser.add_argument("--rows", help="use segments A-B only, counted from 1")
+    parser.add_argument("--small", default=DEFAULT_SMALL, help="the card that drafts")
+    parser.add_argument("--large", default=DEFAULT_LARGE, help="the card that retranslates")
     parser.add_argument("--router", type=Path)
     parser.add_argument("--work", type=Path, help="keep the run here and continue it")
     arguments = parser.parse_args()
@@ -111,7 +120,7 @@ def buy_everything(options: TranslateOptions, work: Path, console: Console) -> O
     corpus = open_corpus(work / "corpus.tsv", Layout(Format.TSV))
     segments = scan(corpus, work / "evaluation-sources.arrow")
     rows = [text for batch in corpus.texts("reference") for text in batch.to_pylist()]
-    pair, router = find_pair_and_router(options, Silent())
+    pair, router = find_pair_and_router(options, Silent(), lambda _: None)
     small = open_tier(SMALL, pair.small, segments)
     large = open_tier(LARGE, pair.large, segments)
     run = work / "routed.tsv.routelmt"
@@ -134,14 +143,18 @@ def buy_everything(options: TranslateOptions, work: Path, console: Console) -> O
         drafts = [draft.text for draft in journal.hypotheses(SMALL, everything)]
         bought = journal.hypotheses(LARGE, everything)
         opinion = SecondOpinion(router, pair.label, small)
-        usable = choose(journal, segments, pair.target_language, opinion).taken
+        choice = choose(journal, segments, pair.target_language, opinion)
+        choice = shielded(choice, journal, segments)
+        sources = segments.sources.take(np.arange(segments.items))
         return Outcome(
             segments=segments,
             references=[rows[row] for row in segments.first_row],
             small=drafts,
             large=[
-                one.text if use else draft
-                for one, use, draft in zip(bought, usable, drafts, strict=True)
+                source if left else one.text if taken else draft
+                for one, taken, left, draft, source in zip(
+                    bought, choice.taken, choice.left, drafts, sources, strict=True
+                )
             ],
             cost_nanousd=np.array([one.spend_nanousd for one in bought], np.int64),
             routed=routed,
@@ -218,7 +231,13 @@ def main() -> None:
     select_rows(corpus, arguments.rows, work / "corpus.tsv")
     options = TranslateOptions(
         corpus=CorpusOptions(work / "corpus.tsv"),
-        pair=PairOptions(arguments.source, arguments.target, deterministic=True),
+        pair=PairOptions(
+            arguments.source,
+            arguments.target,
+            arguments.small,
+            arguments.large,
+            deterministic=True,
+        ),
         budget_nanousd=parse_usd(arguments.budget),
         output=work / "routed.tsv",
         router=arguments.router,

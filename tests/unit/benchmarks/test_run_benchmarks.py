@@ -36,3 +36,12 @@ def test_soak(tmp_path):
     assert 0 < line["outside_translator"] <= line["seconds"]["all"]
     assert line["journal_bytes_per_segment"] > 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_routing(stand_ins, tmp_path):
+    pair = ["--from", "en", "--to", "de", "--small", stand_ins.small, "--large", stand_ins.large]
+    rest = ["--router", stand_ins.router, "--budget", "0.004", "--work", tmp_path / "work"]
+    line = line_of("routing.py", stand_ins.corpus, *pair, *rest)
+    scores = line["chrf"]
+    assert scores["all small"] < scores["random"] < scores["router"] < scores["all large"]
+    assert line["spend_nanousd"] <= line["budget_nanousd"]
