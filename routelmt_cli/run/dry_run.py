@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from dataclasses import dataclass, fields
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,7 @@ import routelmt_cli
 from routelmt_cli.budget.money import format_usd
 from routelmt_cli.gain.conformal import GuardLimit
 from routelmt_cli.gain.router import Router
-from routelmt_cli.run import folder as run_folder
-from routelmt_cli.run import output, planning, writing
+from routelmt_cli.run import output, planning
 from routelmt_cli.run.continuing import (
     OutputRecord,
     anything_sent,
@@ -29,20 +27,16 @@ from routelmt_cli.run.continuing import (
 )
 from routelmt_cli.run.corpus_input import open_input
 from routelmt_cli.run.folder import RunFolder
-from routelmt_cli.run.glossary_input import read_glossary
 from routelmt_cli.run.journal import Journal
-from routelmt_cli.run.memory import read_memory
-from routelmt_cli.run.notes import note_sources, with_notes
 from routelmt_cli.run.options import TranslateOptions
 from routelmt_cli.run.pipeline import worst_of_all
 from routelmt_cli.run.planning import RunPlan
 from routelmt_cli.run.prediction import predict, predict_draft_tokens
+from routelmt_cli.run.preparation import prepare, reserved_columns
 from routelmt_cli.run.progress import Progress
 from routelmt_cli.run.segments import Segments, scan
-from routelmt_cli.run.setup import find_limit, find_pair_and_router, translate_identity
-from routelmt_cli.run.source_language import translated_from
 from routelmt_cli.run.spending import left_nanousd, needed_nanousd
-from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
+from routelmt_cli.run.tiers import LARGE, SMALL, Tier
 from routelmt_cli.run.wishes import Wishes, read_wishes
 
 
@@ -199,53 +193,27 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
     UsageError
         For everything that ``translate`` would refuse before it spends.
     """
-    added = [
-        column.name
-        for column in writing.added_columns(
-            explain=options.explain, with_terms=options.glossary is not None
-        )
-    ]
-    with open_input(options.corpus, added) as source, tempfile.TemporaryDirectory() as scratch:
-        pair, router = find_pair_and_router(
-            options, progress, partial(translated_from, source, options, progress)
-        )
-        limit = find_limit(options, pair, router, progress)
-        path = output.output_path(options, pair.target_language)
-        memory = read_memory(options.memory, pair)
-        for remark in memory.remarks:
-            progress.note(remark)
-        glossary = None if options.glossary is None else read_glossary(options.glossary)
-        pair = with_notes(pair, options, glossary, memory, progress)
-        begun_with = translate_identity(
-            source,
-            pair,
-            router,
-            options,
-            memory.fingerprint,
-            None if glossary is None else glossary.fingerprint,
-        )
-        segments = scan(source.corpus, Path(scratch) / "sources.arrow", memory.texts)
+    columns = reserved_columns(options)
+    with open_input(options.corpus, columns) as source, tempfile.TemporaryDirectory() as scratch:
+        begun = prepare(source, options, progress)
+        router, path = begun.router, begun.output
+        segments = scan(source.corpus, Path(scratch) / "sources.arrow", begun.memory.texts)
         for remark in source.corpus.remarks():
             progress.note(remark)
-        told_small, told_large = note_sources(
-            source.corpus, segments, pair, options, glossary, memory
-        )
-        small = open_tier(SMALL, pair.small, segments, notes=told_small)
-        large = open_tier(LARGE, pair.large, segments, notes=told_large)
+        small, large = begun.open_tiers(source.corpus, segments)
         wishes = read_wishes(source.corpus, segments, small, options)
         budget = options.budget_nanousd
         if budget is None:
             budget = worst_of_all(small, large)
         sent = np.zeros(segments.items, np.bool_)
         pinned_worst = needed_nanousd(None, large, np.flatnonzero(wishes.to_large))
-        folder = run_folder.in_cache(begun_with) if path is None else run_folder.beside(path)
         plan, spent, drafted = None, 0, np.zeros(segments.items, np.bool_)
         records: list[OutputRecord] = []
-        if (folder / "run.json").exists():
-            with RunFolder(folder) as held:
+        if (begun.folder / "run.json").exists():
+            with RunFolder(begun.folder) as held:
                 records = output_records(held, tolerant=options.restart)
                 if not options.restart and anything_sent(held):
-                    refuse_other_run(held, begun_with, budget)
+                    refuse_other_run(held, begun.identity, budget)
                     with Journal(held.journal) as journal:
                         spent = journal.spend_nanousd()
                         drafted = journal.bought(SMALL, segments.items)
@@ -262,8 +230,8 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
                                 small=small,
                                 large=large,
                                 router=router,
-                                pair=pair.label,
-                                limit=limit,
+                                pair=begun.pair.label,
+                                limit=begun.limit,
                             )
         wishes.refuse_share(sent)
         if path is not None:

@@ -17,8 +17,6 @@ import numpy.typing as npt
 
 from routelmt_cli.budget.money import format_usd
 from routelmt_cli.errors import BudgetError
-from routelmt_cli.gain.router import Router
-from routelmt_cli.run import folder as run_folder
 from routelmt_cli.run import output, planning, writing
 from routelmt_cli.run.auto_budget import known_budget, settle_budget
 from routelmt_cli.run.choice import Choice, SecondOpinion, choose
@@ -26,27 +24,24 @@ from routelmt_cli.run.continuing import OutputRecord, open_journal
 from routelmt_cli.run.corpus_input import open_input
 from routelmt_cli.run.deadline import Deadline
 from routelmt_cli.run.folder import RunFolder
-from routelmt_cli.run.glossary_input import read_glossary
 from routelmt_cli.run.journal import Journal
-from routelmt_cli.run.memory import read_memory, save_choice
-from routelmt_cli.run.notes import NoteSource, note_sources, with_notes
+from routelmt_cli.run.memory import save_choice
 from routelmt_cli.run.opened import Clock, Run
 from routelmt_cli.run.options import TranslateOptions
 from routelmt_cli.run.page import render
 from routelmt_cli.run.page.data import gather
 from routelmt_cli.run.planning import RunPlan
 from routelmt_cli.run.prediction import Prediction
+from routelmt_cli.run.preparation import prepare, reserved_columns
 from routelmt_cli.run.progress import Progress, Silent
 from routelmt_cli.run.report import Report, make_report
 from routelmt_cli.run.retrying import release_failed
 from routelmt_cli.run.run_curve import predict_items
-from routelmt_cli.run.segments import Segments, scan
-from routelmt_cli.run.setup import Pair, find_limit, find_pair_and_router, translate_identity
+from routelmt_cli.run.segments import scan
 from routelmt_cli.run.shielding import shielded
-from routelmt_cli.run.source_language import translated_from
 from routelmt_cli.run.spending import needed_nanousd
 from routelmt_cli.run.terms import with_terms
-from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
+from routelmt_cli.run.tiers import LARGE, Tier
 from routelmt_cli.run.wishes import Wishes, read_wishes
 
 
@@ -100,51 +95,24 @@ def open_run(
         Take the budget that the run had before, 0 for a new one, instead of the options'.
     """
     clock, deadline = Clock(), Deadline(options.max_hours)
-    added = [
-        column.name
-        for column in writing.added_columns(
-            explain=options.explain, with_terms=options.glossary is not None
-        )
-    ]
-    with open_input(options.corpus, added) as source:
-        pair, router = find_pair_and_router(
-            options, progress, partial(translated_from, source, options, progress)
-        )
-        limit = find_limit(options, pair, router, progress)
-        path = output.output_path(options, pair.target_language)
-        memory = read_memory(options.memory, pair)
-        for remark in memory.remarks:
-            progress.note(remark)
-        glossary = None if options.glossary is None else read_glossary(options.glossary)
-        pair = with_notes(pair, options, glossary, memory, progress)
-        begun_with = translate_identity(
-            source,
-            pair,
-            router,
-            options,
-            memory.fingerprint,
-            None if glossary is None else glossary.fingerprint,
-        )
-        folder_path = run_folder.in_cache(begun_with) if path is None else run_folder.beside(path)
+    with open_input(options.corpus, reserved_columns(options)) as source:
+        begun = prepare(source, options, progress)
+        path = begun.output
 
         def check_output(records: Sequence[OutputRecord]) -> None:
             if path is not None and not plans_only:
                 output.refuse_foreign(path, records, overwrite=options.overwrite)
 
-        if not folder_path.exists():
+        if not begun.folder.exists():
             check_output(())  # before a folder is made for nothing
-        with RunFolder(folder_path) as folder:
+        with RunFolder(begun.folder) as folder:
             with clock.stage("read"):
-                segments = scan(source.corpus, folder.sources, memory.texts)
+                segments = scan(source.corpus, folder.sources, begun.memory.texts)
                 source.refuse_change()
             for remark in source.corpus.remarks():
                 progress.note(remark)
             with clock.stage("count tokens"):
-                told_small, told_large = note_sources(
-                    source.corpus, segments, pair, options, glossary, memory
-                )
-                small = _open_small(pair, router, segments, told_small)
-                large = open_tier(LARGE, pair.large, segments, notes=told_large)
+                small, large = begun.open_tiers(source.corpus, segments)
             with clock.stage("read"):
                 wishes = read_wishes(source.corpus, segments, small, options)
             given = options.budget_nanousd
@@ -159,7 +127,7 @@ def open_run(
 
             with open_journal(
                 folder,
-                begun_with,
+                begun.identity,
                 given,
                 restart=options.restart,
                 finishes=not plans_only,
@@ -169,15 +137,15 @@ def open_run(
             ) as journal:
                 run = Run(
                     source=source,
-                    pair=pair,
-                    router=router,
-                    limit=limit,
+                    pair=begun.pair,
+                    router=begun.router,
+                    limit=begun.limit,
                     segments=segments,
                     small=small,
                     large=large,
                     wishes=wishes,
-                    memory=memory,
-                    glossary=glossary,
+                    memory=begun.memory,
+                    glossary=begun.glossary,
                     journal=journal,
                     budget_nanousd=budget,
                     deadline=deadline,
@@ -220,13 +188,6 @@ def _translate(run: Run, folder: RunFolder) -> Report:
     report.save(folder.report)
     render.save(gather(run, plan, choice, report), folder.page)
     return report
-
-
-def _open_small(pair: Pair, router: Router, segments: Segments, notes: NoteSource | None) -> Tier:
-    """Open the tier that drafts, with hidden states where the router will look at them."""
-    # What is adapted to other languages looks at none.
-    with_states = router.needs_states and router.knows(pair.label)
-    return open_tier(SMALL, pair.small, segments, with_states=with_states, notes=notes)
 
 
 def refuse_small_budget(

@@ -1,0 +1,110 @@
+"""What a ``translate`` and its dry run settle before a segment is read, and how both count tokens.
+
+A corpus and options go in; models, router, memory, glossary, places and the run's identity come
+out, then the tiers. Always: what cannot be done is refused here, and a dry run is prepared in the
+very way of the run that it speaks of. Nothing is written or spent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from routelmt_cli.corpus.segments import Corpus
+from routelmt_cli.gain.conformal import GuardLimit
+from routelmt_cli.gain.router import Router
+from routelmt_cli.protection.glossary import Glossary
+from routelmt_cli.run import folder as run_folder
+from routelmt_cli.run import output, writing
+from routelmt_cli.run.corpus_input import CorpusInput
+from routelmt_cli.run.glossary_input import read_glossary
+from routelmt_cli.run.memory import Memory, read_memory
+from routelmt_cli.run.notes import note_sources, with_notes
+from routelmt_cli.run.options import TranslateOptions
+from routelmt_cli.run.progress import Progress
+from routelmt_cli.run.segments import Segments
+from routelmt_cli.run.setup import Pair, find_limit, find_pair_and_router, translate_identity
+from routelmt_cli.run.source_language import translated_from
+from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What is known of a run before its segments are.
+
+    Attributes
+    ----------
+    output
+        The output file; None for standard output.
+    identity
+        What the run must be continued with.
+    folder
+        Where the run folder is, or would be.
+    """
+
+    options: TranslateOptions
+    pair: Pair
+    router: Router
+    limit: GuardLimit | None
+    memory: Memory
+    glossary: Glossary | None
+    output: Path | None
+    identity: dict[str, Any]
+    folder: Path
+
+    def open_tiers(self, corpus: Corpus, segments: Segments) -> tuple[Tier, Tier]:
+        """Count what every item costs, with the small and with the large model.
+
+        Raises
+        ------
+        UsageError
+            As of ``open_tier`` and ``note_sources``.
+        """
+        told_small, told_large = note_sources(
+            corpus, segments, self.pair, self.options, self.glossary, self.memory
+        )
+        # Hidden states where the router looks at them; what is adapted to other languages does not.
+        with_states = self.router.needs_states and self.router.knows(self.pair.label)
+        return (
+            open_tier(SMALL, self.pair.small, segments, with_states=with_states, notes=told_small),
+            open_tier(LARGE, self.pair.large, segments, notes=told_large),
+        )
+
+
+def reserved_columns(options: TranslateOptions) -> list[str]:
+    """Return the columns that the output adds, which the input must not have."""
+    with_terms = options.glossary is not None
+    added = writing.added_columns(explain=options.explain, with_terms=with_terms)
+    return [column.name for column in added]
+
+
+def prepare(source: CorpusInput, options: TranslateOptions, progress: Progress) -> Preparation:
+    """Settle all that a run needs to know before it reads its segments.
+
+    Raises
+    ------
+    UsageError
+        A model, router, memory or glossary is missing or does not fit.
+    """
+    pair, router = find_pair_and_router(
+        options, progress, partial(translated_from, source, options, progress)
+    )
+    limit = find_limit(options, pair, router, progress)
+    path = output.output_path(options, pair.target_language)
+    memory = read_memory(options.memory, pair)
+    for remark in memory.remarks:
+        progress.note(remark)
+    glossary = None if options.glossary is None else read_glossary(options.glossary)
+    pair = with_notes(pair, options, glossary, memory, progress)
+    identity = translate_identity(
+        source,
+        pair,
+        router,
+        options,
+        memory.fingerprint,
+        None if glossary is None else glossary.fingerprint,
+    )
+    folder = run_folder.in_cache(identity) if path is None else run_folder.beside(path)
+    return Preparation(options, pair, router, limit, memory, glossary, path, identity, folder)
