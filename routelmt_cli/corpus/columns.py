@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
+from routelmt_cli.corpus.layout import parse_column_number
 from routelmt_cli.errors import UsageError
 
 _NAMES_SHOWN = 8
@@ -60,6 +61,59 @@ def missing_column(
     return UsageError(
         f"{display_name} has no column {column!r}; it has {quote_names(found)}", hint=hint
     )
+
+
+def column_index(
+    display_name: str,
+    column: str | int,
+    names: Sequence[str],
+    width: int,
+    *,
+    first: str,
+    hint: str | None = None,
+) -> int:
+    """Find a column by its name or, in a file without names, by its number from 1.
+
+    Parameters
+    ----------
+    display_name
+        The file's name in errors.
+    column
+        The column that is asked for.
+    names
+        The header's names; empty for a file without a header.
+    width
+        How many columns there are.
+    first
+        What a file without a header begins with: a line, or a row.
+    hint
+        What the user can do where a name is not there.
+
+    Returns
+    -------
+    int
+        Its place, from 0.
+
+    Raises
+    ------
+    UsageError
+        There is no such column.
+    """
+    if names:
+        if column not in names:
+            raise missing_column(display_name, str(column), names, hint=hint)
+        return names.index(str(column))
+    number = parse_column_number(column)
+    if number > width:
+        raise UsageError(
+            f"{display_name} has no column {number}; its first {first} has {count_columns(width)}"
+        )
+    return number - 1
+
+
+def count_columns(number: int) -> str:
+    """Write a number of columns."""
+    return f"{number} column" + ("" if number == 1 else "s")
 
 
 def refuse_duplicates(display_name: str, names: Iterable[str]) -> None:

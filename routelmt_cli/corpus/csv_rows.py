@@ -20,9 +20,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from routelmt_cli.corpus.added import AddedColumn, Cell, number_text
-from routelmt_cli.corpus.columns import missing_column, refuse_duplicates
+from routelmt_cli.corpus.columns import column_index, count_columns, refuse_duplicates
 from routelmt_cli.corpus.inputs import BLOCK_BYTES
-from routelmt_cli.corpus.layout import Layout, parse_column_number
+from routelmt_cli.corpus.layout import Layout
 from routelmt_cli.corpus.lines import LineFile
 from routelmt_cli.corpus.numbers import read_numbers
 from routelmt_cli.corpus.row_writer import RowWriter
@@ -130,18 +130,9 @@ class CsvCorpus:
         return CsvWriter(sink, added, self._header)
 
     def _index_of(self, column: str | int, *, hint: str | None = None) -> int:
-        if self._header is not None:
-            if column not in self.column_names:
-                raise missing_column(self.display_name, str(column), self.column_names, hint=hint)
-            return self.column_names.index(str(column))
-        number = parse_column_number(column)
-        width = self._width or 0
-        if number > width:
-            raise UsageError(
-                f"{self.display_name} has no column {number}; its first row has "
-                f"{_count_columns(width)}"
-            )
-        return number - 1
+        return column_index(
+            self.display_name, column, self.column_names, self._width or 0, first="row", hint=hint
+        )
 
     def _texts(self, batch: CsvRows, index: int) -> pa.StringArray:
         texts = [fields[index] for fields in batch.fields]
@@ -196,9 +187,9 @@ class CsvCorpus:
             return
         expected = "the header" if self.layout.has_header else "the first row"
         is_blank = not kept.strip(b"\r\n")
-        found = "is empty" if is_blank else f"has {_count_columns(len(fields))}"
+        found = "is empty" if is_blank else f"has {count_columns(len(fields))}"
         raise UsageError(
-            f"{self.display_name} line {number} {found}, {expected} has {_count_columns(width)}",
+            f"{self.display_name} line {number} {found}, {expected} has {count_columns(width)}",
             hint="remove the line" if is_blank else _HINT,
         )
 
@@ -296,7 +287,3 @@ def _reason(error: csv.Error) -> str:
     if "new-line" in text:
         return _STRAY_RETURN
     return text
-
-
-def _count_columns(number: int) -> str:
-    return f"{number} column" + ("" if number == 1 else "s")

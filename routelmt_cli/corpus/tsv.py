@@ -17,8 +17,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from routelmt_cli.corpus.added import AddedColumn, Cell, number_text
-from routelmt_cli.corpus.columns import missing_column, refuse_duplicates
-from routelmt_cli.corpus.layout import Layout, parse_column_number
+from routelmt_cli.corpus.columns import column_index, count_columns, refuse_duplicates
+from routelmt_cli.corpus.layout import Layout
 from routelmt_cli.corpus.lines import LineBatch, LineFile, one_line, split_terminator
 from routelmt_cli.corpus.numbers import read_numbers
 from routelmt_cli.corpus.row_writer import RowWriter
@@ -108,17 +108,9 @@ class TsvCorpus:
         return self._file.remarks()
 
     def _index_of(self, column: str | int, *, hint: str | None = None) -> int:
-        if self._header is not None:
-            if column not in self.column_names:
-                raise missing_column(self.display_name, str(column), self.column_names, hint=hint)
-            return self.column_names.index(str(column))
-        number = parse_column_number(column)
-        if number > self._width:
-            raise UsageError(
-                f"{self.display_name} has no column {number}; "
-                f"its first line has {_count_columns(self._width)}"
-            )
-        return number - 1
+        return column_index(
+            self.display_name, column, self.column_names, self._width, first="line", hint=hint
+        )
 
     def _fields(self, batch: LineBatch, index: int) -> pa.StringArray:
         tabs = self._width - 1
@@ -137,10 +129,10 @@ class TsvCorpus:
     def _wrong_width(self, number: int, line: bytes) -> UsageError:
         expected = "the first line" if self._header is None else "the header"
         content = split_terminator(line)[0]
-        found = f"has {_count_columns(content.count(_TAB) + 1)}" if content else "is empty"
+        found = f"has {count_columns(content.count(_TAB) + 1)}" if content else "is empty"
         return UsageError(
             f"{self.display_name} line {number} {found}, "
-            f"{expected} has {_count_columns(self._width)}",
+            f"{expected} has {count_columns(self._width)}",
             hint="a TSV has no quoting: a TAB always separates, a line break always ends a row",
         )
 
@@ -191,7 +183,3 @@ def _field(cell: Cell) -> str:
     if cell is None:
         return ""
     return one_line(cell) if isinstance(cell, str) else number_text(cell)
-
-
-def _count_columns(number: int) -> str:
-    return f"{number} column" + ("" if number == 1 else "s")

@@ -104,7 +104,8 @@ def save_choice(choice: Choice, path: Path) -> None:
 
 def _of_file(path: Path, pair: Pair) -> _Pairs:
     corpus_format = detect_format(path.name, None)
-    if corpus_format is Format.TEXT or not (corpus_format.has_units or _is_table(corpus_format)):
+    is_table = not corpus_format.is_document and corpus_format is not Format.TEXT
+    if not corpus_format.has_units and not is_table:
         raise UsageError(
             f"{path}: {corpus_format.value} does not hold sources with their translations",
             hint="give TMX, PO, XLIFF, a table with source and translation, or a run folder",
@@ -128,10 +129,6 @@ def _of_file(path: Path, pair: Pair) -> _Pairs:
     for source, translation, its_tier in zip(*columns, strict=True):
         if tier is None or its_tier != NO_TIER:  # which no model translated
             yield source, translation
-
-
-def _is_table(corpus_format: Format) -> bool:
-    return not corpus_format.is_document and corpus_format is not Format.TEXT
 
 
 def _column(corpus: Corpus, name: str) -> Iterator[str]:

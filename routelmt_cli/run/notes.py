@@ -40,7 +40,7 @@ class NoteSource:
     context
         How many segments before are told.
     document
-        int64 of shape (rows,): which document each row is of.
+        int64 of shape (rows,): which document each row is of; of any shape without context.
     near
         Finds similar sources; None where none are told.
     """
@@ -144,8 +144,9 @@ def note_sources(
     UsageError
         The column of documents is not there.
     """
-    document = _documents(corpus, segments, options)
-    small = NoteSource(segments, glossary, 0, document) if pair.small.with_notes else None
+    nowhere = np.zeros(0, np.int64)  # without context nobody asks
+    document = _documents(corpus, segments, options) if options.context else nowhere
+    small = NoteSource(segments, glossary, 0, nowhere) if pair.small.with_notes else None
     terms = glossary if _takes(pair.large, TERMS) else None
     told = tells_near(pair, options, memory)
     near = NearMatches(memory.texts, options.near) if told else None

@@ -7,7 +7,7 @@ of the run folder that is read through a memory map, so that no stage holds a co
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,6 +90,13 @@ class ItemSources:
             for place, text in zip(places.tolist(), taken, strict=True):
                 texts[place] = text
         return texts
+
+    def where(self, is_wanted: Callable[[str], object]) -> Iterator[dict[int, str]]:
+        """Yield, a block at a time, the wanted sources by item; no block is empty."""
+        for first, sources in self.batches():
+            found = {first + row: text for row, text in enumerate(sources) if is_wanted(text)}
+            if found:
+                yield found
 
     def batches(self, size: int = 8192) -> Iterator[tuple[int, list[str]]]:
         """Yield (first item, sources) in item order."""

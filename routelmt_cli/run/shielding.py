@@ -29,20 +29,18 @@ def shielded(choice: Choice, journal: Journal, segments: Segments) -> Choice:
         The run.
     """
     code = choice.code.copy()
-    for first, sources in segments.sources.batches():
-        rows = [row for row, source in enumerate(sources) if find_spans(source)]
-        items = [first + row for row in rows]
-        drafts = journal.texts(SMALL, items)
-        bought = {one.item: one for one in journal.hypotheses(LARGE, items)}
-        for item, row in zip(items, rows, strict=True):
+    for sources in segments.sources.where(find_spans):
+        drafts = journal.texts(SMALL, list(sources))
+        bought = {one.item: one for one in journal.hypotheses(LARGE, list(sources))}
+        for item, source in sources.items():
             if code[item] == FAILED:
                 continue
             retranslation = bought.get(item)
-            has_draft = _holds(sources[row], drafts.get(item, ""))
+            has_draft = _holds(source, drafts.get(item, ""))
             has_retranslation = (
                 retranslation is not None
                 and retranslation.failure is None
-                and _holds(sources[row], retranslation.text)
+                and _holds(source, retranslation.text)
             )
             code[item] = _corrected(int(code[item]), has_draft, has_retranslation)
     return Choice(code)
@@ -51,10 +49,7 @@ def shielded(choice: Choice, journal: Journal, segments: Segments) -> Choice:
 def count_protected(segments: Segments) -> int:
     """Count the segments whose sources have something that is protected."""
     return sum(
-        int(segments.repeats[first + row])
-        for first, sources in segments.sources.batches()
-        for row, source in enumerate(sources)
-        if find_spans(source)
+        int(segments.repeats[list(sources)].sum()) for sources in segments.sources.where(find_spans)
     )
 
 

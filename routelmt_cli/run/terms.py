@@ -7,8 +7,6 @@ the chooser alone kept out does if it lacks fewer; each item is judged alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from routelmt_cli.protection.glossary import Glossary, Term
 from routelmt_cli.run.choice import TAKEN, Choice, code_of
 from routelmt_cli.run.journal import Journal
@@ -29,7 +27,7 @@ def with_terms(choice: Choice, journal: Journal, segments: Segments, glossary: G
         Its terms.
     """
     code = choice.code.copy()
-    for items in _with_any(segments, glossary):
+    for items in segments.sources.where(glossary.find):
         drafts = journal.texts(SMALL, list(items))
         for one in journal.hypotheses(LARGE, list(items)):
             if one.failure is not None or not one.text.strip():
@@ -50,7 +48,7 @@ def count_terms(
 ) -> dict[str, int]:
     """Count rows with terms, terms in them, and terms that final translations lack."""
     counts = {"segments": 0, "terms": 0, "missing": 0}
-    for items in _with_any(segments, glossary):
+    for items in segments.sources.where(glossary.find):
         taken = [item for item in items if choice.taken[item]]
         texts = journal.texts(SMALL, [item for item in items if not choice.taken[item]])
         texts |= journal.texts(LARGE, taken)
@@ -70,11 +68,3 @@ def lacking(glossary: Glossary, source: str, translation: str) -> str:
 
 def _named(term: Term) -> str:
     return f"{term.source} = {term.target}"
-
-
-def _with_any(segments: Segments, glossary: Glossary) -> Iterator[dict[int, str]]:
-    """Yield, block by block, the sources with terms by item."""
-    for first, sources in segments.sources.batches():
-        found = {first + row: source for row, source in enumerate(sources) if glossary.find(source)}
-        if found:
-            yield found

@@ -76,13 +76,12 @@ def write_corpus(
         for batch in corpus.batches():
             end = batch.first_row + len(batch.sources)
             items = segments.item_of_row[batch.first_row : end]
-            columns = _hypotheses(journal, choice, items, batch.sources.to_pylist(), memory)
+            sources = batch.sources.to_pylist()
+            columns = _hypotheses(journal, choice, items, sources, memory)
             if glossary is not None:
                 columns["missing_terms"] = [
                     lacking(glossary, source, str(text))
-                    for source, text in zip(
-                        batch.sources.to_pylist(), columns[TRANSLATION], strict=True
-                    )
+                    for source, text in zip(sources, columns[TRANSLATION], strict=True)
                 ]
             if explain:
                 columns |= _explanations(choice, plan, pinned, items)

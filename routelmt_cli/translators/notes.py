@@ -11,11 +11,11 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from routelmt_cli.translators.card import PromptCard
+from routelmt_cli.translators.card import NOTES, PromptCard
 from routelmt_cli.translators.languages import language_name
 
 _PLACE = re.compile(r"\{(?:source|target)\}")
-CONTEXT, NEAR, TERMS = "context", "near", "terms"
+CONTEXT, NEAR, TERMS = NOTES
 
 
 @dataclass(frozen=True, slots=True)
