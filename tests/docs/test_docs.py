@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import runpy
 import subprocess
@@ -10,6 +11,10 @@ from pathlib import Path
 
 import pytest
 import typer
+
+from routelmt_cli.features import background, decoding, draft, source
+from routelmt_cli.features.schema import FEATURE_NAMES
+from routelmt_cli.gain.guard import REASONS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -129,10 +134,42 @@ def test_every_link_to_a_file_leads_to_one():
                 assert (path.parent / target).exists(), f"{path.name}: {target}"
 
 
-def test_the_figure_is_of_the_readmes_figures():
-    figures = runpy.run_path(str(DOCS / "_make" / "figures.py"))
-    drawn = (DOCS / "images" / "routing.svg").read_text("utf-8")
-    assert figures["bars"](figures["figures"]()) == drawn
+def test_the_router_page_counts_the_features_that_there_are():
+    groups = (source, background, draft, decoding)
+    page = (DOCS / "router.md").read_text("utf-8")
+    shown = [int(count) for count in re.findall(r"^\| of .* \| (\d+) \|", page, re.MULTILINE)]
+    assert shown == [len(group.NAMES) for group in groups]
+    assert f"{len(FEATURE_NAMES)} numbers a segment" in page
+
+
+def test_the_questions_explain_every_reason_of_the_guard():
+    page = (DOCS / "faq.md").read_text("utf-8")
+    row = next(line for line in page.splitlines() if line.startswith("| `guard: ...`"))
+    assert tuple(re.findall(r"`(\w+)`", row)) == REASONS
+
+
+def test_the_pictures_are_of_the_readmes_figures():
+    pictures = runpy.run_path(str(DOCS / "_make" / "figures.py"))["pictures"]()
+    assert set(pictures) == {path.name for path in DOCS.glob("images/*.svg")} - {
+        "demo.svg",
+        "plan.svg",
+    }
+    for name, drawn in pictures.items():
+        again = f"{name}: run python docs/_make/figures.py"
+        assert drawn == (DOCS / "images" / name).read_text("utf-8"), again
+
+
+def test_the_picture_of_the_demo_says_what_the_readme_says():
+    terminal = runpy.run_path(str(DOCS / "_make" / "terminal.py"))
+
+    def words(drawn):  # another Rich may draw otherwise, but it writes the same
+        inner = re.findall(r"<text class=\"routelmt-r[^>]*>([^<]*)<", drawn)
+        return html.unescape(" ".join(inner)).split()
+
+    drawn = (DOCS / "images" / "demo.svg").read_text("utf-8")
+    assert "http" not in re.sub(r"xmlns(?::\w+)?=\S+", "", drawn).split("<style>")[1]
+    again = "run python docs/_make/terminal.py > docs/images/demo.svg"
+    assert words(drawn) == ["$", "make", "demo", *terminal["demo"]().split()], again
 
 
 def test_the_site_builds_and_fetches_nothing(tmp_path, monkeypatch):
