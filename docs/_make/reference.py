@@ -24,12 +24,12 @@ What `routelmt COMMAND --help` prints; made by `python docs/_make/reference.py`.
 PLAIN = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb", "LANG": "C.UTF-8"}
 
 
-def names(command: Any, name: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield the names of a command and of all below it, such as ("models", "list")."""
-    yield name
+def walk(command: Any, name: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield a command and all below it, each after its name, such as ("models", "list")."""
+    yield name, command
     for below, inner in sorted(getattr(command, "commands", {}).items()):
         if not inner.hidden:
-            yield from names(inner, (*name, below))
+            yield from walk(inner, (*name, below))
 
 
 def help_of(name: tuple[str, ...]) -> str:
@@ -54,7 +54,7 @@ def reference(show: Callable[[tuple[str, ...]], str] = help_of) -> str:
     """
     sections = [
         f"## {' '.join(('routelmt', *name))}\n\n```\n{show(name)}\n```\n"
-        for name in names(typer.main.get_command(app))
+        for name, _ in walk(typer.main.get_command(app))
     ]
     return "\n".join([HEAD, *sections])
 
