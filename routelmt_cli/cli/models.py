@@ -36,13 +36,23 @@ def show(name: arguments.Card, as_json: arguments.AsJson = False) -> None:
 
 @models.command("check")
 def check(name: arguments.Card, as_json: arguments.AsJson = False) -> None:
-    """Find a card's weights, read them whole, and compare their SHA-256."""
+    """Find a card's weights, read them whole, and compare their SHA-256.
+
+    Of a server's model: ask the server whether it has the model and takes the key. Nothing is
+    translated or charged.
+    """
     from routelmt_cli.cli import models_view
     from routelmt_cli.translators.catalogue import find_card
     from routelmt_cli.translators.weights import find_weights
 
     card = find_card(name)
-    weights = None if card.backend == "stand-in" else find_weights(card, verify_again=True)
+    weights = None
+    if card.backend == "llama.cpp":
+        weights = find_weights(card, verify_again=True)
+    elif card.endpoint is not None:
+        from routelmt_cli.translators.endpoint_connection import check_endpoint
+
+        check_endpoint(card)
     models_view.show_weights(card, weights, as_json=as_json)
 
 

@@ -33,6 +33,8 @@ def show_list(
         return
     for card in cards:
         state = "here" if weights_are_here(card) else "missing"
+        if card.endpoint is not None:
+            state = f"at {card.endpoint.host}"
         if state == "missing" and card.weights and card.weights.repo:
             state = "to be pulled"
         typer.echo("\t".join(map(printable, (card.name, card.description, card.license, state))))
@@ -68,10 +70,12 @@ def show_card(card: ModelCard, *, as_json: bool) -> None:
 def show_weights(
     card: ModelCard, weights: Weights | None, *, as_json: bool, fetched: bool | None = None
 ) -> None:
-    """Print where verified weights are, None for a stand-in, which has none."""
+    """Print where verified weights are, None for what has none: a stand-in, a server's model."""
     compared = card.weights is not None and card.weights.sha256 is not None
     if as_json:
         row: dict[str, Any] = {"name": card.name, "card": str(card.card_path)}
+        if card.endpoint is not None:
+            row |= {"url": card.endpoint.url, "model": card.endpoint.model}
         if weights is not None:
             row |= {"weights": str(weights.path), "sha256": weights.sha256, "compared": compared}
         if fetched is not None:
@@ -79,7 +83,7 @@ def show_weights(
         typer.echo(json.dumps(row))
         return
     if weights is None:
-        typer.echo(f"{card.name}: a stand-in, it has no weights")
+        typer.echo(printable(f"{card.name}: {_where_it_runs(card)}"))
         return
     typer.echo(printable(f"{card.name}: {weights.path}"))
     verdict = "as its card says" if compared else "its card names none"
@@ -98,6 +102,12 @@ def show_added(made: AddedModel, *, as_json: bool) -> None:
     typer.echo(f"sha256 {made.sha256}")
 
 
+def _where_it_runs(card: ModelCard) -> str:
+    if card.endpoint is None:
+        return "a stand-in, it has no weights"
+    return f"{card.endpoint.host} has the model {card.endpoint.model}"
+
+
 def _card_row(card: ModelCard) -> dict[str, Any]:
     weights = card.weights
     return {
@@ -107,6 +117,7 @@ def _card_row(card: ModelCard) -> dict[str, Any]:
         "backend": card.backend,
         "card": str(card.card_path),
         "weights_are_here": weights_are_here(card),
+        "url": None if card.endpoint is None else card.endpoint.url,
         "repo": None if weights is None else weights.repo,
         "sha256": None if weights is None else weights.sha256,
     }

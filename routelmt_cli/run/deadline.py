@@ -29,6 +29,11 @@ class Deadline:
         self._hours, self._clock = hours, clock
         self._end = None if hours is None else clock() + hours * _SECONDS_PER_HOUR
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is over."""
+        return self._end is not None and self._clock() >= self._end
+
     def check(self) -> None:
         """Return while there is time.
 
@@ -37,7 +42,7 @@ class Deadline:
         MidRunError
             The time is over.
         """
-        if self._end is not None and self._clock() >= self._end:
+        if self.is_over:
             raise MidRunError(
                 f"stopped after {self._hours:g} hours, as --max-hours says",
                 hint="run the same command again to continue; what is bought is kept",

@@ -29,6 +29,9 @@ class Hypothesis:
     token_logprobs, token_entropies, token_margins, state
         As in ``translators.protocol.Outcome``, None where the model was not asked for them. Kept
         in half precision, but for the log-probabilities.
+    unmetered
+        Whether ``spend_nanousd`` is the most that it can have cost, since nobody knows what it
+        used; counted when it is written, and not known of one that is read.
     """
 
     item: int
@@ -42,6 +45,7 @@ class Hypothesis:
     token_entropies: npt.NDArray[np.float32] | None = None
     token_margins: npt.NDArray[np.float32] | None = None
     state: npt.NDArray[np.float32] | None = None
+    unmetered: bool = False
 
 
 def to_row(tier: str, hypothesis: Hypothesis) -> tuple[Any, ...]:

@@ -22,6 +22,7 @@ from routelmt_cli.run.wave import Wave
 
 _MARKS = ", ".join("?" for _ in f"tier, {COLUMNS}".split(", "))
 _FINISHED = "finished"
+_UNMETERED = "unmetered "
 _ITEMS_PER_QUERY = 500  # SQLite's oldest limit on parameters is 999
 
 
@@ -74,7 +75,8 @@ class Journal(JournalFile):
                     f"{budget_nanousd} are spent or reserved"
                 )
             self._db.executemany(
-                "INSERT INTO reservations VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO reservations (tier, wave, position, item, worst_nanousd) "
+                "VALUES (?, ?, ?, ?, ?)",
                 (
                     (tier, number, position, int(item), int(worst))
                     for position, (item, worst) in enumerate(zip(items, worst_nanousd, strict=True))
@@ -113,6 +115,53 @@ class Journal(JournalFile):
                 (to_row(wave.tier, hypothesis) for hypothesis in hypotheses),
             )
             self._add(wave.tier, spend=spend, outstanding=-released)
+            self._count_unmetered(
+                wave.tier, [one.spend_nanousd for one in hypotheses if one.unmetered]
+            )
+
+    def mark_sent(self, tier: str, item: int) -> None:
+        """Write durably that a reserved item is about to be sent to a server.
+
+        From now on it counts as charged in full until the server says what it was.
+        """
+        with self._transaction():
+            self._mark_sent(1, "item = ?", tier, item)
+
+    def unmark_sent(self, tier: str) -> None:
+        """Take back every mark of what is not settled: nothing of it was charged."""
+        with self._transaction():
+            self._mark_sent(
+                0, "item NOT IN (SELECT item FROM hypotheses WHERE tier = ?1)", tier
+            )
+
+    def _mark_sent(self, mark: int, which: str, tier: str, *parameters: int) -> None:
+        self._db.execute(
+            f"UPDATE reservations SET is_sent = {mark} WHERE tier = ?1 AND {which}",
+            (tier, *parameters),
+        )
+
+    def unanswered(self, wave: Wave) -> list[int]:
+        """Return the items of a wave that were sent to a server and never settled, rising."""
+        rows = self._rows(
+            "SELECT item FROM reservations r WHERE tier = ?1 AND wave = ?2 AND is_sent AND NOT "
+            "EXISTS (SELECT 1 FROM hypotheses h WHERE h.tier = ?1 AND h.item = r.item) "
+            "ORDER BY item",
+            (wave.tier, wave.number),
+        )
+        return [row[0] for row in rows]
+
+    def unmetered(self, tier: str) -> tuple[int, int]:
+        """Return how many outcomes of a tier were charged in full, and what that came to.
+
+        In nanodollars; of those whose answer was lost, or did not say what it used.
+        """
+        count, spend = self.meta(f"{_UNMETERED}{tier}") or (0, 0)
+        return count, spend
+
+    def _count_unmetered(self, tier: str, spends: Sequence[int]) -> None:
+        if spends:
+            count, spend = self.unmetered(tier)
+            self._put_meta({f"{_UNMETERED}{tier}": [count + len(spends), spend + sum(spends)]})
 
     def release_failed(self, tier: str, items: Sequence[int]) -> None:
         """Let items whose request failed be sent again; what the request used stays charged.

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from routelmt_cli.errors import MidRunError, UsageError
 from routelmt_cli.run.whole_file import ROOM
 
-JOURNAL_VERSION = 3
+JOURNAL_VERSION = 4
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE hypotheses (
@@ -43,6 +43,7 @@ CREATE TABLE reservations (
     position INTEGER NOT NULL,
     item INTEGER NOT NULL,
     worst_nanousd INTEGER NOT NULL CHECK (worst_nanousd >= 0),
+    is_sent INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (tier, wave, position),
     UNIQUE (tier, item)
 ) WITHOUT ROWID;
@@ -60,14 +61,17 @@ CREATE TABLE totals (
 """
 # What each older version lacks; its rows stay as they are, with NULL in what they never had.
 _CHECKSUM = "ALTER TABLE hypotheses ADD COLUMN text_crc INTEGER"
+_SENT = "ALTER TABLE reservations ADD COLUMN is_sent INTEGER NOT NULL DEFAULT 0"
 _MIGRATIONS = {
     1: f"""
 ALTER TABLE hypotheses ADD COLUMN token_entropies BLOB;
 ALTER TABLE hypotheses ADD COLUMN token_margins BLOB;
 ALTER TABLE hypotheses ADD COLUMN state BLOB;
-{_CHECKSUM}
+{_CHECKSUM};
+{_SENT}
 """,
-    2: _CHECKSUM,
+    2: f"{_CHECKSUM}; {_SENT}",
+    3: _SENT,
 }
 
 # SQLite's own messages quote what is damaged, and Python wants them to be UTF-8.
@@ -183,11 +187,13 @@ class JournalFile:
     def set_meta(self, values: Mapping[str, Any]) -> None:
         """Write facts about the run, as JSON values, in one transaction."""
         with self._transaction():
-            self._db.executemany(
-                "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET "
-                "value = excluded.value",
-                ((key, json.dumps(value, sort_keys=True)) for key, value in values.items()),
-            )
+            self._put_meta(values)
+
+    def _put_meta(self, values: Mapping[str, Any]) -> None:
+        self._db.executemany(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            ((key, json.dumps(value, sort_keys=True)) for key, value in values.items()),
+        )
 
     def meta(self, key: str) -> Any:
         """Return a fact about the run, or None."""

@@ -15,7 +15,6 @@ from typing import Any
 from routelmt_cli.budget.hourly import hourly_price
 from routelmt_cli.budget.money import usd_decimal
 from routelmt_cli.budget.price import Price
-from routelmt_cli.errors import UsageError
 from routelmt_cli.translators.card import ModelCard
 from routelmt_cli.translators.llama_bench import Shape, Trial, search
 from routelmt_cli.translators.llama_library import LlamaModel
@@ -98,11 +97,6 @@ def bench_model(
     MidRunError
         Where the memory is not enough.
     """
-    if card.backend == "stand-in":
-        raise UsageError(
-            f"{card.card_path}: '{card.name}' is a stand-in, there is nothing to measure",
-            hint="name the card of a model with weights",
-        )
     weights = find_weights(card)
     trials: list[Trial] = []
 

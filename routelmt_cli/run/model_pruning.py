@@ -114,11 +114,6 @@ def prune_model(card: ModelCard, options: PruneOptions) -> PrunedModel:
     MidRunError
         Where the disk refuses.
     """
-    if card.backend == "stand-in":
-        raise UsageError(
-            f"{card.card_path}: '{card.name}' is a stand-in, it has no vocabulary",
-            hint="name the card of a model with weights",
-        )
     if any(one.path is None for one in options.corpora):
         raise UsageError("-: the texts are read twice", hint="put them into a file")
     require_gguf()

@@ -62,11 +62,6 @@ def quantize_model(
     chosen = type_name.upper()
     if chosen not in TYPES:
         raise UsageError(f"there is no type {type_name!r}", hint=f"one of {', '.join(TYPES)}")
-    if card.backend == "stand-in":
-        raise UsageError(
-            f"{card.card_path}: '{card.name}' is a stand-in, it has no weights",
-            hint="name the card of a model with weights",
-        )
     weights = find_weights(card)
     card_path = card_beside(output, weights.path, overwrite=overwrite)
     # In a child process first: a damaged file can abort llama.cpp.

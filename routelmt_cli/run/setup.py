@@ -62,9 +62,16 @@ def find_pair(options: PairOptions, source_language: str, target_language: str) 
     Raises
     ------
     UsageError
-        Where a card or its weights are missing or wrong, or a prompt cannot name the languages.
+        Where a card or its weights are missing or wrong, a prompt cannot name the languages, or a
+        server cannot keep a promise of ``--deterministic``.
     """
     cards = [find_card(name) for name in (options.small, options.large)]
+    for card in cards:
+        if options.deterministic and card.endpoint is not None:
+            raise UsageError(
+                f"{card.card_path}: what a server answers cannot be promised to be the same again",
+                hint="leave --deterministic out, or name a model that runs here",
+            )
     if any(card.backend != "stand-in" for card in cards):
         # Before weights are read, which takes longer.
         source_language, target_language = map(canonical_code, (source_language, target_language))
@@ -108,6 +115,9 @@ def find_pair_and_router(
             f"{pair.label}",
             hint=_calibrate_hint(pair),
         )
+    for model in (pair.small, pair.large):
+        if model.card.endpoint is not None:
+            progress.note(f"'{model.card.name}' sends segments to {model.card.endpoint.host}")
     if verdict := _bad_verdict(router):
         progress.note(f"warning: this router's own calibration says: {verdict}")
     return pair, router

@@ -2,11 +2,15 @@
 
 In: a tier, items in the order of preference, the budget. Out: hypotheses in the journal. Always:
 what is sent was reserved durably before; the outcome does not depend on which request of a wave
-finished first; a wave that a crash cut off is finished first, in its own groups.
+finished first; a wave that a crash cut off is finished first, in its own groups. A server's answer
+that got lost, by the network or by a crash, is charged in full and asked for again like any other
+item, with a reservation of its own.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 import numpy as np
@@ -21,11 +25,12 @@ from routelmt_cli.run.segments import Segments
 from routelmt_cli.run.tiers import SMALL, Tier
 from routelmt_cli.run.wave import Wave
 from routelmt_cli.run.wishes import Wishes
-from routelmt_cli.translators.protocol import Outcome, Translator
+from routelmt_cli.translators.protocol import Outcome, Request, Translator
 
 # Bounds what a crash leaves unsettled, and the list of sources held in memory.
 WAVE_ITEMS = 4096
 _NO_LIMIT = 1 << 62
+_MOST_TRIES = 3
 
 
 class Spender:
@@ -95,6 +100,14 @@ class Spender:
         """
         bought = self._journal.bought(tier.name, self._segments.items)
         rest = preference[~bought[preference]]
+        tries: Counter[int] = Counter()
+
+        def must(waiting: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+            """Return those that the run has promised to buy."""
+            if expected is None:
+                return waiting
+            return waiting[:0] if wishes is None else waiting[wishes.to_large[waiting]]
+
         interrupted = self._journal.unsettled_wave(tier.name)
         room = _Room(self._journal, tier, wishes)
         if interrupted is None and not self._fits(tier, rest, room).any():
@@ -110,9 +123,14 @@ class Spender:
             demand=tier.demand,
         ) as translator:
             if interrupted is not None:
+                lost = self._charge_unanswered(tier, interrupted)
+                bought = self._journal.bought(tier.name, self._segments.items)
                 unsettled = interrupted.items[~bought[interrupted.items]]
-                self._send(tier, translator, interrupted, unsettled)
+                lost += self._send(tier, translator, interrupted, unsettled)
                 rest = rest[~np.isin(rest, interrupted.items)]
+                again = self._let_go(tier, lost, must(rest), tries)
+                room.give_back(again)
+                rest = np.concatenate([again, rest])
             while len(rest := rest[self._fits(tier, rest, room)]):
                 self._deadline.check()
                 fitting = min(
@@ -121,8 +139,10 @@ class Spender:
                 )
                 room.take(rest[:fitting])
                 wave = self._reserve(tier, rest[:fitting])
-                self._send(tier, translator, wave, wave.items)
-                rest = rest[fitting:]
+                lost = self._send(tier, translator, wave, wave.items)
+                again = self._let_go(tier, lost, must(rest[fitting:]), tries)
+                room.give_back(again)
+                rest = np.concatenate([again, rest[fitting:]])
 
     def _fits(self, tier: Tier, items: npt.NDArray[np.int64], room: _Room) -> npt.NDArray[np.bool_]:
         return (tier.worst_nanousd[items] <= self._left(tier)) & room.has_for(items)
@@ -143,17 +163,85 @@ class Spender:
 
     def _send(
         self, tier: Tier, translator: Translator, wave: Wave, items: npt.NDArray[np.int64]
-    ) -> None:
+    ) -> list[int]:
+        """Send what is reserved and settle it; return the items whose answers were lost."""
         # Deterministic groups are the wave's own, whether or not a crash came between: a group
         # is committed whole, so those of an interrupted wave that are bought are whole groups.
-        sources = self._segments.sources.take(items)
-        for commit in translator.translate(tier.requests(items, sources)):
-            hypotheses = [_hypothesis(tier, outcome) for outcome in commit]
+        requests = tier.requests(items, self._segments.sources.take(items))
+        if tier.is_remote:
+            requests = self._marked(tier, requests)
+        lost = []
+        for commit in self._commits(tier, translator, requests):
+            hypotheses = [_hypothesis(tier, wave, outcome) for outcome in commit]
             self._refuse_overruns(tier, wave, hypotheses)
             self._journal.settle(wave, hypotheses)
+            lost += [one.item for one in hypotheses if one.unmetered and one.failure is not None]
             done = sum(int(self._segments.repeats[outcome.item]) for outcome in commit)
             self._progress.advance(done, self._journal.spend_nanousd())
-            self._deadline.check()
+            if not tier.is_remote:
+                self._deadline.check()
+        self._deadline.check()
+        return lost
+
+    def _marked(self, tier: Tier, requests: Iterable[Request]) -> Iterator[Request]:
+        """Mark requests as they are sent, so that a crash knows what a server may have charged.
+
+        When the time is over none is sent any more; what is under way then is waited for.
+        """
+        for request in requests:
+            if self._deadline.is_over:
+                return
+            self._journal.mark_sent(tier.name, request.item)
+            yield request
+
+    def _commits(
+        self, tier: Tier, translator: Translator, requests: Iterable[Request]
+    ) -> Iterator[Sequence[Outcome]]:
+        try:
+            yield from translator.translate(requests)
+        except MidRunError:
+            if tier.is_remote:  # it has yielded whatever may have been charged
+                self._journal.unmark_sent(tier.name)
+            raise
+
+    def _charge_unanswered(self, tier: Tier, wave: Wave) -> list[int]:
+        """Charge in full what was sent to a server before a crash and never answered; name it."""
+        items = self._journal.unanswered(wave)
+        if items:
+            self._journal.settle(wave, [_unanswered(wave, item) for item in items])
+        return items
+
+    def _let_go(
+        self,
+        tier: Tier,
+        lost: Sequence[int],
+        before: npt.NDArray[np.int64],
+        tries: Counter[int],
+    ) -> npt.NDArray[np.int64]:
+        """Let what was lost be sent again, where the money goes round; its charge stays.
+
+        Parameters
+        ----------
+        tier, lost
+            What is to be let go.
+        before
+            The items whose turn is still to come, and whose worst cases come first.
+        tries
+            How often each item was lost already.
+        """
+        if not lost:
+            return np.zeros(0, np.int64)
+        tries.update(lost)
+        left = self._left(tier) - sum(tier.worst_nanousd[before].tolist())
+        again: list[int] = []
+        for item in lost:
+            worst = int(tier.worst_nanousd[item])
+            if tries[item] < _MOST_TRIES and worst <= left:
+                again.append(item)
+                left -= worst
+        if again:
+            self._journal.release_failed(tier.name, again)
+        return np.array(again, np.int64)
 
     def _refuse_overruns(self, tier: Tier, wave: Wave, hypotheses: list[Hypothesis]) -> None:
         """Stop where a model used more than its cap; the journal would not take it."""
@@ -187,6 +275,11 @@ class _Room:
         if self._left is None:
             return len(items)
         return _longest_prefix(self._tokens[items], self._left)
+
+    def give_back(self, items: npt.NDArray[np.int64]) -> None:
+        """Take back the room of items that are to be sent again."""
+        if self._left is not None:
+            self._left += int(self._tokens[items].sum())
 
     def take(self, items: npt.NDArray[np.int64]) -> None:
         """Give room to items that are sent."""
@@ -228,7 +321,24 @@ def _longest_prefix(needed: npt.NDArray[np.int64], left: int) -> int:
     return len(needed)
 
 
-def _hypothesis(tier: Tier, outcome: Outcome) -> Hypothesis:
+def _unanswered(wave: Wave, item: int) -> Hypothesis:
+    return Hypothesis(
+        item=item,
+        text="",
+        prompt_tokens=0,
+        output_tokens=0,
+        truncated=False,
+        token_logprobs=None,
+        failure="it was sent when the run was cut off, and its answer was lost",
+        spend_nanousd=wave.worst_by_item[item],
+        unmetered=True,
+    )
+
+
+def _hypothesis(tier: Tier, wave: Wave, outcome: Outcome) -> Hypothesis:
+    spend = tier.spend_nanousd(outcome)
+    if outcome.unmetered:
+        spend = max(spend, wave.worst_by_item[outcome.item])
     return Hypothesis(
         item=outcome.item,
         text=outcome.text,
@@ -237,8 +347,9 @@ def _hypothesis(tier: Tier, outcome: Outcome) -> Hypothesis:
         truncated=outcome.truncated,
         token_logprobs=outcome.token_logprobs,
         failure=outcome.failure,
-        spend_nanousd=tier.spend_nanousd(outcome),
+        spend_nanousd=spend,
         token_entropies=outcome.token_entropies,
         token_margins=outcome.token_margins,
         state=outcome.state,
+        unmetered=outcome.unmetered,
     )

@@ -67,6 +67,11 @@ class Tier:
     with_states: bool = False
     notes: NoteMaker | None = None
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether a server answers, whose answers can get lost after they were charged."""
+        return self.model.card.endpoint is not None
+
     def requests(self, items: npt.NDArray[np.int64], sources: Sequence[str]) -> Iterator[Request]:
         """Yield the requests of items, given their sources in the same order."""
         if self.notes is None:
@@ -92,7 +97,7 @@ class Tier:
         return self.model.card.price.requests(self.charged_prompt_tokens[items], output)
 
     def spend_nanousd(self, outcome: Outcome) -> int:
-        """Return what an outcome cost; a local failure costs what it used."""
+        """Return what an outcome cost that says what it used; a failure may have used something."""
         prompt = outcome.prompt_tokens + self.prefix_tokens_per_request * outcome.requests
         return self.model.card.price.request(prompt, outcome.output_tokens)
 
@@ -131,9 +136,9 @@ def open_tier(
         prefix_tokens = counter.prefix_tokens
     card = model.card
     empty = np.zeros(0, np.int64)
-    source, prompt, caps = (
+    source, prompt, prompt_bound, caps = (
         np.concatenate([empty, *(getattr(block, field) for block in blocks)])
-        for field in ("source_tokens", "prompt_tokens", "cap_tokens")
+        for field in ("source_tokens", "prompt_tokens", "prompt_bound", "cap_tokens")
     )
     again, again_prompt, again_caps = (
         np.concatenate([empty, *(_of_retry(block, field) for block in blocks)])
@@ -143,7 +148,7 @@ def open_tier(
     per_request = 0 if once else prefix_tokens
     try:
         worst = card.price.requests(
-            prompt + per_request * (1 + again) + again_prompt, caps + again_caps
+            prompt_bound + per_request * (1 + again) + again_prompt, caps + again_caps
         )
         check_total(worst)
     except OverflowError as error:

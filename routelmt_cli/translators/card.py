@@ -18,9 +18,10 @@ from routelmt_cli.budget.money import parse_price
 from routelmt_cli.budget.price import Price
 from routelmt_cli.errors import UsageError
 from routelmt_cli.translators.card_file import Table, card_data
+from routelmt_cli.translators.endpoint_card import EndpointCard, read_endpoint
 
-Backend = Literal["llama.cpp", "stand-in"]
-BACKENDS = ("llama.cpp", "stand-in")
+Backend = Literal["llama.cpp", "openai", "stand-in"]
+BACKENDS = ("llama.cpp", "openai", "stand-in")
 RESERVED_OPTIONS = frozenset(
     ["messages", "add_generation_prompt", "bos_token", "eos_token", "raise_exception"]
 )
@@ -146,6 +147,8 @@ class ModelCard:
     nanousd_per_hour
         What the machine costs that runs it, for ``models bench`` to derive a price from; None
         where the card does not say.
+    endpoint
+        The server that runs the model, of the backend ``openai``; None for others.
     """
 
     name: str
@@ -160,6 +163,7 @@ class ModelCard:
     charge_prefix: Literal["once", "every request"]
     card_path: Path
     nanousd_per_hour: int | None = None
+    endpoint: EndpointCard | None = None
     stand_in: Mapping[str, Any] = field(default_factory=dict)
 
     def fingerprint(self, weights_sha256: str, source_language: str, target_language: str) -> str:
@@ -177,6 +181,8 @@ class ModelCard:
             "pair": pair,
             "stand_in": dict(self.stand_in),
         }
+        if self.endpoint is not None:
+            identity["endpoint"] = self.endpoint.identity()
         if self.prompt.template_options:
             identity["template_options"] = dict(self.prompt.template_options)
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
@@ -198,20 +204,26 @@ def load_card(path: Path) -> ModelCard:
         )
     price = root.table("price")
     prices = price.table("usd_per_million_tokens")
-    charge = price.get("shared_prefix", str, "once")
+    is_remote = backend == "openai"
+    charge = price.get("shared_prefix", str, "every request" if is_remote else "once")
+    if is_remote and charge == "once":
+        raise UsageError(f"{price.where}: a server charges a 'shared_prefix' with every request")
     if charge not in ("once", "every request"):
         raise UsageError(f'{price.where}: \'shared_prefix\' must be "once" or "every request"')
     name = root.get("name", str)
     if not name.isprintable() or not 0 < len(name) <= _MAX_NAME_LENGTH:
         # It is shown in terminals and kept in router bundles, which take no other.
         raise UsageError(f"{path}: 'name' must be 1 to {_MAX_NAME_LENGTH} printable characters")
+    prompt = _prompt(root.table("prompt", optional=backend == "stand-in"), backend)
+    if is_remote and prompt.template_options:
+        raise UsageError(f"{path}: [prompt.template_options] are of models that run here")
     return ModelCard(
         name=name,
         description=root.get("description", str, ""),
         license=root.get("license", str, ""),
         backend=backend,
-        weights=None if backend == "stand-in" else _weights(root.table("weights"), path),
-        prompt=_prompt(root.table("prompt", optional=backend == "stand-in"), backend),
+        weights=_weights(root.table("weights"), path) if backend == "llama.cpp" else None,
+        prompt=prompt,
         decoding=_decoding(root.table("decoding", optional=True)),
         price=Price(
             *(
@@ -225,6 +237,7 @@ def load_card(path: Path) -> ModelCard:
         nanousd_per_hour=None
         if price.get("usd_per_hour", (int, float, str), None) is None
         else parse_price(price.data["usd_per_hour"], option=f"{price.where}: 'usd_per_hour'"),
+        endpoint=read_endpoint(root.table("endpoint"), prompt.kind) if is_remote else None,
         stand_in=_stand_in(root.table("stand_in", optional=True)),
     )
 

@@ -41,6 +41,12 @@ class Model:
         return ProtectingCounter(inside) if self.protects else inside
 
     def _open_counter(self) -> AbstractContextManager[Counter]:
+        if self.card.endpoint is not None:
+            from routelmt_cli.translators.endpoint_prompter import EndpointPrompter
+
+            return EndpointPrompter(
+                self.card, self.source_language, self.target_language, with_notes=self.with_notes
+            )
         if self.weights is None:
             return self._stand_in()
         from routelmt_cli.translators.llama_prompter import LlamaPrompter
@@ -89,6 +95,16 @@ class Model:
         with_states: bool,
         demand: Demand | None,
     ) -> Translator:
+        if self.card.endpoint is not None:
+            from routelmt_cli.translators.endpoint import EndpointTranslator
+
+            return EndpointTranslator(
+                self.card,
+                self.source_language,
+                self.target_language,
+                with_logprobs=with_logprobs,
+                with_notes=self.with_notes,
+            )
         if self.weights is None:
             return self._stand_in(deterministic=deterministic, with_states=with_states)
         from routelmt_cli.translators.llama_cpp import LlamaTranslator
@@ -110,7 +126,17 @@ class Model:
         )
 
     def open_scorer(self, *, with_states: bool = False) -> Scorer:
-        """Load the model for forced decoding; a context manager that frees it."""
+        """Load the model for forced decoding; a context manager that frees it.
+
+        Raises
+        ------
+        UsageError
+            Where a server runs the model.
+        """
+        if self.card.endpoint is not None:
+            from routelmt_cli.translators.endpoint_prompter import no_scoring
+
+            raise no_scoring(self.card)
         if self.weights is None:
             return self._stand_in(with_states=with_states)
         from routelmt_cli.translators.llama_scoring import LlamaScorer
@@ -140,7 +166,7 @@ class Model:
 def find_model(
     card: ModelCard, source_language: str, target_language: str, *, protects: bool = False
 ) -> Model:
-    """Find and verify a card's weights for a language pair.
+    """Find and verify a card's weights, or the key of its server, for a language pair.
 
     Parameters
     ----------
@@ -152,9 +178,11 @@ def find_model(
     Raises
     ------
     UsageError
-        Where the weights are missing or wrong.
+        Where the weights are missing or wrong, or the key is missing.
     """
-    weights = None if card.backend == "stand-in" else find_weights(card)
+    if card.endpoint is not None:
+        card.endpoint.key(card.card_path)
+    weights = find_weights(card) if card.backend == "llama.cpp" else None
     sha256 = "" if weights is None else weights.sha256
     fingerprint = card.fingerprint(sha256, source_language, target_language)
     return Model(card, weights, source_language, target_language, fingerprint, protects)

@@ -1,14 +1,16 @@
 """Render a model card's prompt once into what stands before and after the source.
 
 In: the card's prompt section, the language pair, for chat models the GGUF's own template. Out: a
-``Prompt`` with a shared prefix and a suffix. The source is never formatted into a template, so
-braces, template tags or special tokens in user text mean nothing.
+``Prompt`` with a shared prefix and a suffix, or for a server with a template of its own the
+messages and the ``Prompt`` that their last one is. The source is never formatted into a template,
+so braces, template tags or special tokens in user text mean nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from routelmt_cli.errors import UsageError
 from routelmt_cli.translators.card import PromptCard
@@ -18,6 +20,9 @@ from routelmt_cli.translators.languages import language_name
 # and no example holds it.
 _SOURCE = "\ue000source\ue001"
 _NOTES = "\ue000notes\ue001"
+
+Message: TypeAlias = dict[str, str]
+"""``role`` and ``content`` of a message of a chat."""
 
 
 @dataclass(frozen=True)
@@ -76,44 +81,87 @@ def render_prompt(
     UsageError
         Where a chat template is missing, fails, or drops the source.
     """
-    examples = card.examples_for(source_language, target_language)
-    names = {
-        "source_language": language_name(source_language),
-        "target_language": language_name(target_language),
-    }
-
-    place = _NOTES if with_notes else ""
-
-    def fill(template: str, source: str, target: str = "", notes: str = "") -> str:
-        text = template
-        for key, value in {**names, "notes": notes, "target": target, "source": source}.items():
-            text = text.replace("{" + key + "}", value)
-        return text
-
-    if card.kind == "completion":
-        head = fill(card.instruction, "")
-        shots = "".join(fill(card.template, source, target) for source, target in examples)
-        whole_end = card.template.split("{target}", 1)[0]
-        open_end = whole_end.rstrip(" ")
-        draft_lead = whole_end[len(open_end) :]
-        in_front = "" if "{notes}" in card.template else place
-        rendered = head + shots + in_front + fill(open_end, _SOURCE, notes=place)
-    else:
+    if card.kind == "chat":
         if not chat_template:
             raise UsageError(
                 "the model file has no chat template",
                 hint='set kind = "completion" in the [prompt] section of its card',
             )
-        messages = [{"role": "system", "content": fill(card.instruction, "")}] * bool(
-            card.instruction
-        )
-        for source, target in (*examples, (_SOURCE, None)):
-            notes = place if target is None else ""
-            messages.append({"role": "user", "content": fill(card.template, source, notes=notes)})
-            if target is not None:
-                messages.append({"role": "assistant", "content": target})
-        draft_lead = ""
+        messages = _messages(card, source_language, target_language, with_notes=with_notes)
         rendered = _render_chat(chat_template, messages, bos, eos, card.template_options)
+        return _around_source(rendered, with_notes=with_notes)
+    fill = _Filler(source_language, target_language)
+    place = _NOTES if with_notes else ""
+    examples = card.examples_for(source_language, target_language)
+    shots = "".join(fill(card.template, source, target) for source, target in examples)
+    whole_end = card.template.split("{target}", 1)[0]
+    open_end = whole_end.rstrip(" ")
+    in_front = "" if "{notes}" in card.template else place
+    rendered = (
+        fill(card.instruction, "") + shots + in_front + fill(open_end, _SOURCE, notes=place)
+    )
+    prompt = _around_source(rendered, with_notes=with_notes)
+    return replace(prompt, draft_lead=whole_end[len(open_end) :])
+
+
+def render_messages(
+    card: PromptCard, source_language: str, target_language: str, *, with_notes: bool = False
+) -> tuple[list[Message], Prompt]:
+    """Render a chat for a server that has a template of its own.
+
+    Parameters
+    ----------
+    card, source_language, target_language, with_notes
+        As of ``render_prompt``; the card's kind is ``chat``.
+
+    Returns
+    -------
+    tuple
+        The messages that every request begins with, and what is around the source in the last.
+
+    Raises
+    ------
+    UsageError
+        Where the template drops the source or repeats it.
+    """
+    *fixed, last = _messages(card, source_language, target_language, with_notes=with_notes)
+    return fixed, _around_source(last["content"], with_notes=with_notes)
+
+
+class _Filler:
+    """Fills the places of a template of a card."""
+
+    def __init__(self, source_language: str, target_language: str) -> None:
+        self._names = {
+            "source_language": language_name(source_language),
+            "target_language": language_name(target_language),
+        }
+
+    def __call__(self, template: str, source: str, target: str = "", notes: str = "") -> str:
+        text = template
+        values = {**self._names, "notes": notes, "target": target, "source": source}
+        for key, value in values.items():
+            text = text.replace("{" + key + "}", value)
+        return text
+
+
+def _messages(
+    card: PromptCard, source_language: str, target_language: str, *, with_notes: bool
+) -> list[Message]:
+    """Make the messages of a chat, the last one with a mark for the source in it."""
+    fill = _Filler(source_language, target_language)
+    instruction = fill(card.instruction, "")
+    messages = [{"role": "system", "content": instruction}] if instruction else []
+    for source, target in card.examples_for(source_language, target_language):
+        messages.append({"role": "user", "content": fill(card.template, source)})
+        messages.append({"role": "assistant", "content": target})
+    notes = _NOTES if with_notes else ""
+    messages.append({"role": "user", "content": fill(card.template, _SOURCE, notes=notes)})
+    return messages
+
+
+def _around_source(rendered: str, *, with_notes: bool) -> Prompt:
+    """Take a rendered prompt apart at the source, and at the notes before it."""
     prefix, found, suffix = rendered.partition(_SOURCE)
     if not found:
         raise UsageError("the prompt drops the source text", hint="put {source} into its template")
@@ -127,13 +175,13 @@ def render_prompt(
     kept = (after if with_notes else prefix).rstrip(" ")
     lead = (after if with_notes else prefix)[len(kept) :]
     if not with_notes:
-        return Prompt(kept, lead=lead, suffix=suffix, draft_lead=draft_lead)
-    return Prompt(before, lead, suffix, draft_lead, after_notes=kept)
+        return Prompt(kept, lead, suffix)
+    return Prompt(before, lead, suffix, after_notes=kept)
 
 
 def _render_chat(
     template: str,
-    messages: list[dict[str, str]],
+    messages: list[Message],
     bos: str,
     eos: str,
     options: Mapping[str, bool | int | str],

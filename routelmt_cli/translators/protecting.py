@@ -77,7 +77,7 @@ def count_protected(
         context_tokens=longest,
         retry=RetryCounts(
             requests=total(np.ones(len(owner))),
-            prompt_tokens=total(parts.prompt_tokens),
+            prompt_tokens=total(parts.prompt_bound),
             cap_tokens=total(parts.cap_tokens),
         ),
     )
@@ -239,6 +239,7 @@ def _of_parts(before: Outcome, pieces: Pieces, parts: Sequence[Outcome]) -> Outc
         token_margins=_concatenated([part.token_margins for part in parts]),
         state=mean_state(states) if states else before.state,
         requests=before.requests + sum(part.requests for part in parts),
+        unmetered=before.unmetered or any(part.unmetered for part in parts),
     )
 
 

@@ -1,8 +1,9 @@
 """The contracts of translators and scorers: requests in, outcomes out, in any order.
 
 A translator is a context manager over one loaded model. It yields *commits*: groups of outcomes
-that belong into one transaction of the journal. Only what ends the run is raised; what goes wrong
-with one segment is an outcome with ``failure`` set. A scorer is the same for drafts that exist
+that belong into one transaction of the journal. Only what ends the run is raised, and not before
+all that may have been charged is yielded; what goes wrong with one segment is an outcome with
+``failure`` set. A scorer is the same for drafts that exist
 already: it decodes nothing, it says what the model thinks of them.
 """
 
@@ -69,6 +70,9 @@ class Outcome:
         of the prompt again where there are none). The mean over the parts where the text was cut.
     requests
         How many requests it took; one, unless it was sent again.
+    unmetered
+        Whether nobody knows what it used: its answer was lost, or did not say. It is charged as
+        much as it can have cost.
     """
 
     item: int
@@ -82,6 +86,7 @@ class Outcome:
     token_margins: npt.NDArray[np.float32] | None = None
     state: npt.NDArray[np.float32] | None = None
     requests: int = 1
+    unmetered: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,14 +106,17 @@ class RetryCounts:
 
 @dataclass(frozen=True)
 class TokenCounts:
-    """Exact token counts of a batch of sources, before anything is spent; arrays of shape (n,).
+    """Token counts of a batch of sources, before anything is spent; arrays of shape (n,).
+
+    Exact where the model's vocabulary is here; of a server they are estimates with a bound.
 
     Attributes
     ----------
     source_tokens
         int64, tokens of the source text alone.
     prompt_tokens
-        int64, tokens charged as input when the request is sent.
+        int64, tokens charged as input when the request is sent; about so many, where
+        ``most_prompt_tokens`` are told.
     cap_tokens
         int64, the most output tokens that the request can be charged.
     context_tokens
@@ -116,6 +124,9 @@ class TokenCounts:
         never exceeds the context, since a source that is too long is sent in parts.
     retry
         What may come on top; None where nothing can.
+    most_prompt_tokens
+        int64, the most tokens that can be charged as input; None where ``prompt_tokens`` are
+        exact.
     """
 
     source_tokens: npt.NDArray[np.int64]
@@ -123,6 +134,12 @@ class TokenCounts:
     cap_tokens: npt.NDArray[np.int64]
     context_tokens: npt.NDArray[np.int64]
     retry: RetryCounts | None = None
+    most_prompt_tokens: npt.NDArray[np.int64] | None = None
+
+    @property
+    def prompt_bound(self) -> npt.NDArray[np.int64]:
+        """The most tokens that can be charged as input, int64 of shape (n,)."""
+        return self.prompt_tokens if self.most_prompt_tokens is None else self.most_prompt_tokens
 
 
 class Translator(Protocol):

@@ -40,18 +40,23 @@ def find_weights(card: ModelCard, *, verify_again: bool = False) -> Weights:
     Parameters
     ----------
     card
-        A card with a [weights] section.
+        Any card.
     verify_again
         Read the whole file again instead of trusting the remembered checksum.
 
     Raises
     ------
     UsageError
-        Where the file or package is missing, is not GGUF, or has another checksum.
+        Where the card has no weights; the file or package is missing, is not GGUF, or has another
+        checksum.
     """
     entry = card.weights
     if entry is None:
-        raise ValueError(f"model '{card.name}' has no weights")
+        what = "a stand-in" if card.endpoint is None else "run by a server"
+        raise UsageError(
+            f"{card.card_path}: '{card.name}' is {what}, it has no weights",
+            hint="name the card of a model with weights",
+        )
     path = _place(card, entry)
     if entry.repo is not None and not path.exists():
         raise UsageError(

@@ -79,7 +79,7 @@ def test_wrong_options(shell, card, arguments, message):
 def test_a_stand_in_has_nothing_to_measure(shell, stand_ins):
     result = shell.run("models", "bench", stand_ins.small)
     assert (result.code, result.stdout) == (2, b"")
-    assert "is a stand-in, there is nothing to measure" in result.stderr
+    assert "is a stand-in, it has no weights" in result.stderr
 
 
 def test_too_little_memory(shell, card, monkeypatch):

@@ -118,7 +118,7 @@ def test_wrong_kinds(fails, tmp_path):
     card = write_card(tmp_path / "small.toml", "small")
     command = ("models", "prune", card, "in.tsv", "--from", "es", "--to", "en")
     error, hint = fails(*command, "-o", "new.gguf")
-    assert "is a stand-in, it has no vocabulary" in error and hint
+    assert "is a stand-in, it has no weights" in error and hint
     assert fails("models", "prune", "x", "in.tsv", "-o", "n.gguf")[0].startswith(
         "error: the languages are not given"
     )

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+from contextlib import ExitStack
+from unittest import mock
 
+import endpoint_server
 import pytest
 from demo_pair import NEEDS_DEMO_MODELS
+from llama_server import serve_gguf
 
 from routelmt_cli.translators.card import load_card
 from routelmt_cli.translators.catalogue import find_card
@@ -32,6 +37,11 @@ class Subject:
     drafts: bool
     group: int = GROUP
 
+    @property
+    def is_remote(self):
+        """Whether a server runs it."""
+        return self.model.card.endpoint is not None
+
     def open(self, *, deterministic):
         return self.model.open_translator(
             with_logprobs=self.drafts, with_states=self.drafts, deterministic=deterministic
@@ -45,18 +55,30 @@ class Subject:
         "protected stand-in",
         pytest.param("smollm2-135m", marks=NEEDS_DEMO_MODELS),
         pytest.param("gemma3-270m", marks=NEEDS_DEMO_MODELS),
+        "stub",
+        "protected stub",
+        pytest.param("served smollm2-135m", marks=NEEDS_DEMO_MODELS),
     ],
 )
 def subject(request, tmp_path_factory):
-    if "stand-in" in request.param:
-        path = tmp_path_factory.mktemp("card") / "stand-in.toml"
-        path.write_text(STAND_IN, "utf-8")
-        card = load_card(path)
-    else:
-        card = find_card(request.param)
-    decoding = dataclasses.replace(card.decoding, parallel_sequences=GROUP, context_tokens=512)
-    name = request.param.removeprefix("protected ")
-    model = find_model(
-        dataclasses.replace(card, decoding=decoding), "es", "en", protects=name != request.param
-    )
-    return Subject(name, model, drafts=name != "gemma3-270m")
+    folder, name = tmp_path_factory.mktemp("card"), request.param.removeprefix("protected ")
+    with ExitStack() as running:
+        card = _card(name, folder, running)
+        decoding = dataclasses.replace(card.decoding, parallel_sequences=GROUP, context_tokens=512)
+        card = dataclasses.replace(card, decoding=decoding)
+        model = find_model(card, "es", "en", protects=name != request.param)
+        yield Subject(name, model, drafts=name != "gemma3-270m")
+
+
+def _card(name, folder, running):
+    if name == "stub":
+        running.enter_context(mock.patch.dict(os.environ, STUB_API_KEY=endpoint_server.KEY))
+        server = endpoint_server.serve(endpoint_server.Endpoint(), folder)
+        return load_card(running.enter_context(server).card(folder / "stub.toml", top_logprobs=2))
+    if name.startswith("served "):
+        return running.enter_context(serve_gguf(find_card(name.removeprefix("served ")), folder))
+    if name != "stand-in":
+        return find_card(name)
+    path = folder / "stand-in.toml"
+    path.write_text(STAND_IN, "utf-8")
+    return load_card(path)
