@@ -21,6 +21,19 @@ import pytest
 from routelmt_cli.translators.endpoint_card import EndpointCard
 from routelmt_cli.translators.weights import find_weights
 
+# On some processors the library crashes with the rearranged weights (see ``llama_selfcheck``), and
+# its server has no option for that.
+_PLAIN = """\
+from llama_cpp import llama_cpp
+from llama_cpp.server.__main__ import main
+make = llama_cpp.llama_model_default_params
+def plain():
+    params = make()
+    params.use_extra_bufts = False
+    return params
+llama_cpp.llama_model_default_params = plain
+main()
+"""
 _START_SECONDS = 120
 _CONTEXT_TOKENS = 1024
 
@@ -35,7 +48,7 @@ def serve_gguf(card, folder):
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}/v1"
     command = [
-        *(sys.executable, "-m", "llama_cpp.server", "--model", str(find_weights(card).path)),
+        *(sys.executable, "-c", _PLAIN, "--model", str(find_weights(card).path)),
         *("--model_alias", card.name, "--host", "127.0.0.1", "--port", str(port)),
         *("--n_ctx", str(_CONTEXT_TOKENS), "--logits_all", "True"),
         *("--interrupt_requests", "False", "--verbose", "False"),
