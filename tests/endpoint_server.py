@@ -178,8 +178,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(400, "I will not take this")
         elif fault == "redirect":
             self._send(307, {}, {"Location": f"{endpoint.url}/v1/elsewhere"})
-        elif fault == "no connection":
-            self.connection.close()
+        elif fault == "dropped":  # which nobody but the server can tell from silence
+            self.close_connection = True
         else:
             self._translate(body, source, fault, is_chat=is_chat)
 

@@ -176,6 +176,11 @@ class Console:
                 "segments with placeholders, tags or the like, checked: "
                 f"{report.protected:,}{left if report.left else ''}"
             )
+        if report.unmetered:
+            say(
+                f"charged in full, since the server did not say what they used: "
+                f"{report.unmetered:,} requests, {format_usd(report.unmetered_nanousd)}"
+            )
         if report.failed:
             say(
                 f"failed segments, which keep what they had: {report.failed:,} (run it again to "

@@ -88,6 +88,9 @@ class Report:
         and those that the final translation lacks (``missing``); empty without a glossary.
     left
         Rows of these that stay as their source, since no hypothesis has what is protected.
+    unmetered, unmetered_nanousd
+        Requests to servers that were charged in full, since their answer was lost or did not say
+        what it used; and the spend that this is.
     """
 
     segments: int
@@ -128,6 +131,8 @@ class Report:
     remembered: int = 0
     near_matches: int = 0
     terms: dict[str, int] = field(default_factory=dict)
+    unmetered: int = 0
+    unmetered_nanousd: int = 0
 
     def as_json(self) -> str:
         """Write the report as JSON, as it is kept."""
@@ -150,6 +155,7 @@ def make_report(run: Run, plan: RunPlan, choice: Choice) -> Report:
     kept = choice.counts(segments.repeats)
     failed = kept.pop("failed", 0)
     total_weight = float(plan.weight.sum())
+    unmetered = [journal.unmetered(tier) for tier in (SMALL, LARGE)]
     gained = float((plan.weight * plan.prediction.gain)[taken].sum())
     risk = plan.prediction.regression_risk
     drift = plan.prediction.drift
@@ -197,6 +203,8 @@ def make_report(run: Run, plan: RunPlan, choice: Choice) -> Report:
         remembered=segments.remembered,
         near_matches=_near_matches(run),
         terms={} if run.glossary is None else count_terms(choice, journal, segments, run.glossary),
+        unmetered=sum(count for count, _ in unmetered),
+        unmetered_nanousd=sum(spend for _, spend in unmetered),
     )
 
 

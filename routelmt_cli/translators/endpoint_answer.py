@@ -108,6 +108,8 @@ def _statistics(logprobs: object, *, is_chat: bool) -> TokenStatistics | None:
         return None
     try:
         rows = _chat_rows(logprobs) if is_chat else _completion_rows(logprobs)
+        if not rows:
+            return None
         return TokenStatistics.of_rows([_row(own, others) for own, others in rows])
     except (TypeError, KeyError, ValueError, AttributeError):
         return None  # not in the form of the protocol, so not offered

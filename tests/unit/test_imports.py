@@ -25,7 +25,7 @@ LAYERS = (
 )
 HEAVY = {
     *("llama_cpp", "lightgbm", "sacrebleu", "sentencepiece", "ray", "matplotlib", "gguf"),
-    "py3langid",
+    *("httpx", "py3langid"),
 }
 
 SOURCES = sorted(PACKAGE.rglob("*.py"))
