@@ -202,6 +202,9 @@ def load_card(path: Path) -> ModelCard:
         raise UsageError(
             f"{path}: unknown backend '{backend}'", hint=f"one of {', '.join(BACKENDS)}"
         )
+    for section, owner in (("weights", "llama.cpp"), ("endpoint", "openai")):
+        if section in root.data and backend != owner:
+            raise UsageError(f"{path}: section [{section}] needs backend = \"{owner}\"")
     price = root.table("price")
     prices = price.table("usd_per_million_tokens")
     is_remote = backend == "openai"

@@ -116,6 +116,7 @@ class EndpointTranslator:
             The server is down, or refuses key, address, model or account.
         """
         finished: _Finished = SimpleQueue()
+        self._lost_in_a_row = 0  # what was lost before may be all that these requests are
         under_way: dict[int, Future[None]] = {}
         remaining = iter(enumerate(requests))
         try:

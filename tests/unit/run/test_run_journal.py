@@ -105,9 +105,15 @@ def make_version_1(path):
     rows = db.execute(f"SELECT {old} FROM hypotheses").fetchall()
     db.executescript("DROP TABLE hypotheses;" + VERSION_1)
     db.executemany("INSERT INTO hypotheses VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    drop_marks(db)
     db.execute("PRAGMA user_version = 1")
     db.commit()
     db.close()
+
+
+def drop_marks(db):
+    """Leave out what version 3 lacks."""
+    db.execute("ALTER TABLE reservations DROP COLUMN is_sent")
 
 
 def test_a_journal_of_version_1_goes_on(path):
@@ -133,11 +139,61 @@ def test_a_journal_of_version_2_goes_on(path):
         write(journal, [drafted(0)])
     with journal_db(path) as db:
         db.execute("ALTER TABLE hypotheses DROP COLUMN text_crc")
+        drop_marks(db)
         db.execute("PRAGMA user_version = 2")
     with Journal(path) as journal:
         journal.audit()
         write(journal, [drafted(1)])
         assert journal.texts("small", [0, 1]) == {0: "text 0", 1: "text 1"}
+
+
+def test_an_unsettled_wave_of_version_3_was_not_sent_to_a_server(path):
+    with Journal(path) as journal:
+        wave = reserve(journal, 3)
+        journal.settle(wave, [drafted(0)])
+    with journal_db(path) as db:
+        drop_marks(db)
+        db.execute("PRAGMA user_version = 3")
+    with Journal(path) as journal:
+        wave = journal.unsettled_wave("small")
+        assert journal.unanswered(wave) == []
+        journal.mark_sent("small", 2)
+        assert journal.unanswered(wave) == [2]
+
+
+def reserve(journal, items):
+    worst = np.full(items, 5)
+    return journal.reserve("small", np.arange(items), worst, budget_nanousd=10**9)
+
+
+def test_what_was_sent_and_not_settled_is_unanswered(path):
+    with Journal(path) as journal:
+        reserve(journal, 4)
+        for item in (3, 0, 1):
+            journal.mark_sent("small", item)
+    with Journal(path) as journal:
+        wave = journal.unsettled_wave("small")
+        journal.settle(wave, [drafted(1)])
+        assert journal.unanswered(wave) == [0, 3]
+        journal.unmark_sent("large")
+        assert journal.unanswered(wave) == [0, 3]
+        journal.unmark_sent("small")
+        assert journal.unanswered(wave) == []
+        journal.audit()
+
+
+def test_what_is_charged_in_full_is_counted(path):
+    with Journal(path) as journal:
+        assert journal.unmetered("small") == (0, 0)
+        wave = reserve(journal, 3)
+        journal.settle(wave, [drafted(0), drafted(1, unmetered=True, spend_nanousd=5)])
+        lost = drafted(2, unmetered=True, spend_nanousd=4, failure="lost")
+        journal.settle(wave, [lost])
+        journal.release_failed("small", [2])
+        assert journal.unmetered("small") == (2, 9)
+        assert journal.spend_nanousd() == 10
+    with Journal(path) as journal:
+        assert journal.unmetered("small") == (2, 9)
 
 
 @pytest.mark.parametrize("text", ["text 1", "", "Text 0"])
