@@ -130,9 +130,7 @@ class Journal(JournalFile):
     def unmark_sent(self, tier: str) -> None:
         """Take back every mark of what is not settled: nothing of it was charged."""
         with self._transaction():
-            self._mark_sent(
-                0, "item NOT IN (SELECT item FROM hypotheses WHERE tier = ?1)", tier
-            )
+            self._mark_sent(0, "item NOT IN (SELECT item FROM hypotheses WHERE tier = ?1)", tier)
 
     def _mark_sent(self, mark: int, which: str, tier: str, *parameters: int) -> None:
         self._db.execute(

@@ -251,9 +251,9 @@ class Spender:
                 raise MidRunError(
                     f"{tier.name} model '{tier.model.card.name}' used {one.prompt_tokens} + "
                     f"{one.output_tokens} tokens for segment {row}, more than it was allowed",
-                    hint="raise 'template_tokens' or lower 'bytes_per_token' in the card, and begin "
-                    "anew" if tier.is_remote else "nothing more is sent to a model that does not "
-                    "keep to its cap",
+                    hint="raise 'template_tokens' in its card and run the same command again"
+                    if tier.is_remote
+                    else "nothing more is sent to a model that does not keep to its cap",
                 )
 
 

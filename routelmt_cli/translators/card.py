@@ -204,7 +204,7 @@ def load_card(path: Path) -> ModelCard:
         )
     for section, owner in (("weights", "llama.cpp"), ("endpoint", "openai")):
         if section in root.data and backend != owner:
-            raise UsageError(f"{path}: section [{section}] needs backend = \"{owner}\"")
+            raise UsageError(f'{path}: section [{section}] needs backend = "{owner}"')
     price = root.table("price")
     prices = price.table("usd_per_million_tokens")
     is_remote = backend == "openai"
@@ -217,6 +217,7 @@ def load_card(path: Path) -> ModelCard:
     if not name.isprintable() or not 0 < len(name) <= _MAX_NAME_LENGTH:
         # It is shown in terminals and kept in router bundles, which take no other.
         raise UsageError(f"{path}: 'name' must be 1 to {_MAX_NAME_LENGTH} printable characters")
+    weights = _weights(root.table("weights"), path) if backend == "llama.cpp" else None
     prompt = _prompt(root.table("prompt", optional=backend == "stand-in"), backend)
     if is_remote and prompt.template_options:
         raise UsageError(f"{path}: [prompt.template_options] are of models that run here")
@@ -225,7 +226,7 @@ def load_card(path: Path) -> ModelCard:
         description=root.get("description", str, ""),
         license=root.get("license", str, ""),
         backend=backend,
-        weights=_weights(root.table("weights"), path) if backend == "llama.cpp" else None,
+        weights=weights,
         prompt=prompt,
         decoding=_decoding(root.table("decoding", optional=True)),
         price=Price(

@@ -210,22 +210,22 @@ class EndpointTranslator:
 
     async def _reply(self, body: dict[str, Any]) -> Reply:
         """Send a request until it is answered, lost or refused for good."""
-        answers_before = self._answers
-        for attempt in range(self._tries):
-            reply = await self._connection.ask(body)
-            if isinstance(reply, Busy):
-                self._limit.refused()
-                if attempt + 1 < self._tries:
-                    await asyncio.sleep(self._wait(attempt, reply))
-                continue
-            self._watch(reply)
-            return reply
+        answers_before, tried = self._answers, 0
+        while True:
+            reply, tried = await self._connection.ask(body), tried + 1
+            if not isinstance(reply, Busy):
+                self._watch(reply)
+                return reply
+            self._limit.refused()
+            if tried == self._tries:
+                break
+            await asyncio.sleep(self._wait(tried, reply))
         if self._answers == answers_before:
             # Nobody else was answered meanwhile: it is not this request's fault.
-            raise self._trouble(f"{reply.reason}; tried {self._tries} times")
+            raise self._trouble(f"{reply.reason}; tried {tried} times")
         return reply
 
-    def _wait(self, attempt: int, reply: Busy) -> float:
+    def _wait(self, tried: int, reply: Busy) -> float:
         """Return how long to wait before the next try, in seconds.
 
         Raises
@@ -233,7 +233,7 @@ class EndpointTranslator:
         MidRunError
             Where the server asks for more patience than a run should have.
         """
-        doubled = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2.0**attempt)
+        doubled = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2.0 ** (tried - 1))
         if reply.wait_seconds is None:
             # Anywhere up to the doubled time, so that those refused together do not come together.
             return random.uniform(0.0, doubled)

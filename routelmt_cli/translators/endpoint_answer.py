@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from routelmt_cli.translators.token_statistics import TokenStatistics
 
@@ -91,7 +91,7 @@ def _usage(usage: object) -> tuple[int | None, int | None]:
     prompt, output, total = (
         usage.get(key) for key in ("prompt_tokens", "completion_tokens", "total_tokens")
     )
-    if not _is_count(prompt) or not _is_count(output):
+    if not (_is_count(prompt) and _is_count(output)):
         return None, None
     if _is_count(total):
         # Servers that think before they answer may leave their thoughts out of the second.
@@ -99,7 +99,7 @@ def _usage(usage: object) -> tuple[int | None, int | None]:
     return prompt, output
 
 
-def _is_count(value: object) -> bool:
+def _is_count(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_TOKENS
 
 
@@ -117,7 +117,10 @@ def _statistics(logprobs: object, *, is_chat: bool) -> TokenStatistics | None:
 
 def _chat_rows(logprobs: dict[str, Any]) -> list[tuple[float, list[float]]]:
     return [
-        (float(token["logprob"]), [float(one["logprob"]) for one in token.get("top_logprobs") or []])
+        (
+            float(token["logprob"]),
+            [float(one["logprob"]) for one in token.get("top_logprobs") or []],
+        )
         for token in logprobs["content"]
     ]
 

@@ -170,7 +170,9 @@ class EndpointConnection:
 
     def _refusal(self, status: int, headers: Mapping[str, str], content: bytes) -> Reply:
         said, code = _message(content)
-        reason = f"{self._endpoint.host} answers {status}" + (f": {self._shown(said)}" if said else "")
+        reason = f"{self._endpoint.host} answers {status}" + (
+            f": {self._shown(said)}" if said else ""
+        )
         if status in _KEY_STATUS:
             variable = self._endpoint.key_variable
             hint = (

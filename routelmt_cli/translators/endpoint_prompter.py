@@ -147,7 +147,8 @@ class EndpointPrompter:
                 table[:3, column] += (tokens, prompt, cap)
                 table[3, column] = max(table[3, column], prompt + cap)
                 table[4, column] += self._around_bound + bound + _bytes(piece)
-        return TokenCounts(*table[:4], most_prompt_tokens=table[4])
+        lengths, prompts, caps, contexts, bounds = table
+        return TokenCounts(lengths, prompts, caps, contexts, most_prompt_tokens=bounds)
 
     def count_scored(self, sources: Sequence[str], drafts: Sequence[str]) -> npt.NDArray[np.int64]:
         """Refuse: no server scores drafts in this protocol.

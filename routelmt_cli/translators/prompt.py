@@ -97,9 +97,7 @@ def render_prompt(
     whole_end = card.template.split("{target}", 1)[0]
     open_end = whole_end.rstrip(" ")
     in_front = "" if "{notes}" in card.template else place
-    rendered = (
-        fill(card.instruction, "") + shots + in_front + fill(open_end, _SOURCE, notes=place)
-    )
+    rendered = fill(card.instruction, "") + shots + in_front + fill(open_end, _SOURCE, notes=place)
     prompt = _around_source(rendered, with_notes=with_notes)
     return replace(prompt, draft_lead=whole_end[len(open_end) :])
 

@@ -1,4 +1,4 @@
-"""``translate`` and ``calibrate`` with a model behind a server, either tier, whatever goes wrong."""
+"""``translate`` and ``calibrate`` with a model behind a server, whatever goes wrong with it."""
 
 from __future__ import annotations
 

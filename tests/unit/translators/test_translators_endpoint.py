@@ -1,4 +1,4 @@
-"""The translator of endpoints under every fault of a server: what is told, billed and tried again."""
+"""The translator of endpoints under every fault of a server: what is billed and tried again."""
 
 from __future__ import annotations
 
@@ -144,9 +144,11 @@ def test_answers_lost_in_a_row_end_the_run(server, translate):
 
 def test_a_server_that_is_not_there_ends_the_run(server, tmp_path, monkeypatch):
     card = load_card(server.card(tmp_path / "card.toml", url="http://127.0.0.1:9", tries=2))
-    with EndpointTranslator(card, "en", "de", with_logprobs=False) as translator:
-        with pytest.raises(MidRunError, match="no connection to 127.0.0.1:9"):
-            list(translator.translate([Request(0, "word")]))
+    with (
+        EndpointTranslator(card, "en", "de", with_logprobs=False) as translator,
+        pytest.raises(MidRunError, match=r"no connection to 127\.0\.0\.1:9"),
+    ):
+        list(translator.translate([Request(0, "word")]))
 
 
 def test_a_wrong_key_ends_the_run_and_is_not_shown(server, translate, monkeypatch):

@@ -13,14 +13,28 @@ from routelmt_cli.translators.endpoint_answer import read_answer
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(
-            ["choices", "message", "content", "usage", "prompt_tokens", "completion_tokens"]
-            + ["logprobs", "token_logprobs", "top_logprobs", "logprob", "finish_reason", "text"]
-        ),
-        inner,
-        max_size=4,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "choices",
+                    "message",
+                    "content",
+                    "usage",
+                    "prompt_tokens",
+                    "completion_tokens",
+                    "logprobs",
+                    "token_logprobs",
+                    "top_logprobs",
+                    "logprob",
+                    "finish_reason",
+                    "text",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=25,
 )
@@ -73,10 +87,15 @@ def test_thoughts_that_only_the_total_counts_are_counted():
 
 @pytest.mark.parametrize(
     "usage",
-    [None, [], {"prompt_tokens": 3}, {"prompt_tokens": -1, "completion_tokens": 2}]
-    + [{"prompt_tokens": True, "completion_tokens": 2}]
-    + [{"prompt_tokens": 1.5, "completion_tokens": 2}]
-    + [{"prompt_tokens": 1 << 60, "completion_tokens": 2}],
+    [
+        None,
+        [],
+        {"prompt_tokens": 3},
+        {"prompt_tokens": -1, "completion_tokens": 2},
+        {"prompt_tokens": True, "completion_tokens": 2},
+        {"prompt_tokens": 1.5, "completion_tokens": 2},
+        {"prompt_tokens": 1 << 60, "completion_tokens": 2},
+    ],
 )
 def test_usage_that_makes_no_sense_is_none(usage):
     answer = read({**chat(usage=None), "usage": usage})
@@ -99,15 +118,22 @@ def test_probabilities_are_those_of_the_tokens():
 
 @pytest.mark.parametrize(
     "logprobs",
-    [{}, {"content": []}, {"content": [{"logprob": "x"}]}, {"content": [None]}, []]
-    + [{"content": [{"logprob": float("nan")}]}],
+    [
+        {},
+        {"content": []},
+        {"content": [{"logprob": "x"}]},
+        {"content": [None]},
+        [],
+        {"content": [{"logprob": float("nan")}]},
+    ],
 )
 def test_probabilities_that_make_no_sense_are_none(logprobs):
     assert read(chat(logprobs=logprobs)).statistics is None
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"<html>", b"[]", b"{}", b'{"choices": []}', b'{"choices": ["x"]}', b"[" * 9999]
+    "content",
+    [b"", b"<html>", b"[]", b"{}", b'{"choices": []}', b'{"choices": ["x"]}', b"[" * 9999],
 )
 def test_what_is_no_answer_is_refused(content):
     with pytest.raises(ValueError, match="it "):

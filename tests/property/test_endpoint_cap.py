@@ -1,0 +1,121 @@
+"""The hard cap with 64 requests under way at a server that loses answers, and a run that crashes.
+
+The server's own bill is what counts: it never exceeds what the journal has spent or put aside, and
+that never exceeds the budget, whatever befalls the answers and wherever the process ends.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from endpoint_server import BUSY, KEY, LOST, Endpoint, serve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_up import write_card
+
+from routelmt_cli.errors import MidRunError
+from routelmt_cli.gain.bundle import load_bundle
+from routelmt_cli.run import pipeline, setup
+from routelmt_cli.run.folder import RunFiles, beside
+from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.options import CorpusOptions, PairOptions, TranslateOptions
+from routelmt_cli.run.tiers import LARGE
+from routelmt_cli.translators import adaptive_limit, endpoint_connection
+from routelmt_cli.translators import endpoint as endpoint_module
+
+PRICE = (1.0, 4.0)
+SEGMENTS = 150
+# What may happen to a request; mostly nothing does.
+FAULTS = st.sampled_from([None] * 20 + [*LOST, *BUSY, "dropped", "no usage", "filter", "no money"])
+
+
+class Crash(BaseException):
+    """The process is gone: nothing below may catch it."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def world(stand_ins, tmp_path_factory):
+    """A server with 64 places and a router read once; nothing is waited for."""
+    router, server = load_bundle(stand_ins.router), Endpoint(hang_seconds=0.4, seconds=0.05)
+    with pytest.MonkeyPatch.context() as patch, serve(server, tmp_path_factory.mktemp("behind")):
+        patch.setenv("STUB_API_KEY", KEY)
+        patch.setenv("NO_PROXY", "127.0.0.1")
+        patch.setattr(setup, "load_bundle", lambda _: router)
+        patch.setattr(adaptive_limit, "_FIRST", 64)
+        patch.setattr(endpoint_module, "_FIRST_WAIT_SECONDS", 0.001)
+        patch.setattr(endpoint_module, "_CLOSING_SECONDS", 0.2)
+        patch.setattr(endpoint_connection, "_CONNECT_SECONDS", 1.0)
+        yield server, patch
+    assert server.most_at_once > 32  # so it was tried with many under way
+
+
+@given(
+    faults=st.lists(FAULTS, min_size=1, max_size=60),
+    budgets=st.lists(st.integers(1, 40), min_size=2, max_size=3).map(sorted),
+    crashes=st.lists(st.none() | st.integers(0, 120), min_size=2, max_size=2),
+)
+@settings(max_examples=6, deadline=None)
+def test_the_bill_never_exceeds_the_spend_nor_the_spend_the_budget(world, faults, budgets, crashes):
+    server, patch = world
+    server.bill, server.asked = [], []
+    server.faults = lambda number, _: faults[number % len(faults)]
+    folder = Path(tempfile.mkdtemp())
+    try:
+        write_card(folder / "small.toml", "small", skill=0.1)
+        server.card(folder / "large.toml", timeout=0.2, tries=3, price=PRICE)
+        lines = [f"lantern number{n} of {n * 7} rivers" for n in range(SEGMENTS)]
+        (folder / "in.txt").write_text("\n".join(lines) + "\n", "utf-8")
+        budget = 0
+        for share, crash in zip(budgets, [*crashes, None], strict=False):
+            budget = share * 10**6
+            run(folder, budget, crash, patch)
+            check(folder, server, budget)
+        server.faults = {}
+        assert run(folder, budget, None, patch) is not None
+        assert check(folder, server, budget) == 0
+    finally:
+        shutil.rmtree(folder)
+
+
+def run(folder, budget, crash, patch):
+    """Run the command and crash after a number of marks; return its report, None for none."""
+    options = TranslateOptions(
+        corpus=CorpusOptions(folder / "in.txt"),
+        pair=PairOptions("en", "de", str(folder / "small.toml"), str(folder / "large.toml")),
+        budget_nanousd=budget,
+        output=folder / "out.txt",
+        router=folder / "router",
+        force_router=True,
+    )
+    marks, mark = [], Journal.mark_sent
+
+    def marking(journal, tier, item):
+        mark(journal, tier, item)
+        marks.append(item)
+        if crash is not None and len(marks) > crash:
+            raise Crash
+
+    with patch.context() as here:
+        here.setattr(Journal, "mark_sent", marking)
+        try:
+            return pipeline.translate(options)
+        except (Crash, MidRunError):
+            return None
+
+
+def check(folder, server, budget):
+    """Compare the server's bill with the journal; return what is put aside, in nanodollars."""
+    end = time.monotonic() + 10
+    while server.under_way and time.monotonic() < end:
+        time.sleep(0.01)
+    billed = sum(round(i * PRICE[0] * 1000 + o * PRICE[1] * 1000) for i, o in server.bill)
+    with Journal(RunFiles(beside(folder / "out.txt")).journal) as journal:
+        journal.audit()
+        outstanding = journal.outstanding_nanousd()
+        assert billed <= journal.spend_nanousd(LARGE) + journal.outstanding_nanousd(LARGE)
+        assert journal.committed_nanousd() <= budget
+    return outstanding
