@@ -228,7 +228,11 @@ def load_card(path: Path) -> ModelCard:
         backend=backend,
         weights=weights,
         prompt=prompt,
-        decoding=_decoding(root.table("decoding", optional=True)),
+        decoding=_decoding(
+            root.table("decoding", optional=True),
+            is_remote=is_remote,
+            is_chat=prompt.kind == "chat",
+        ),
         price=Price(
             *(
                 parse_price(prices.get(side, (int, float, str)), option=f"{prices.where}: '{side}'")
@@ -356,8 +360,9 @@ def _stand_in(table: Table) -> Mapping[str, str | int | float]:
     return table.data
 
 
-def _decoding(table: Table) -> DecodingCard:
-    stop = table.strings("stop", ["\n"])
+def _decoding(table: Table, *, is_remote: bool, is_chat: bool) -> DecodingCard:
+    # Chats end by themselves; some begin with a line break, and some servers refuse to be stopped.
+    stop = table.strings("stop", [] if is_remote and is_chat else ["\n"])
     if not all(stop):
         raise UsageError(f"{table.where}: 'stop' must not hold an empty text")
     return DecodingCard(
@@ -365,5 +370,9 @@ def _decoding(table: Table) -> DecodingCard:
         cap_ratio=float(table.number("cap_ratio", 2.0, 0.1, 20)),
         cap_extra=table.whole("cap_extra", 16, 1, 4096),
         context_tokens=table.whole("context_tokens", 2048, 64, 1 << 20),
-        parallel_sequences=table.whole("parallel_sequences", 16, 1, 255),
+        parallel_sequences=(
+            table.whole("parallel_sequences", 64, 1, 4096)
+            if is_remote
+            else table.whole("parallel_sequences", 16, 1, 255)
+        ),
     )

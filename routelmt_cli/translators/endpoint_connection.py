@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ _MOST_BYTES = 8 << 20
 _SHOWN_CHARACTERS = 300
 _SHOWN_MODELS = 10
 _CONNECT_SECONDS = 20.0
+_POOL_CONNECTIONS = 16
 _KEY_STATUS = (401, 403)
 _PLACE_STATUS = (404, 405)
 # A gateway that gave up waiting, while the model behind it may have answered.
@@ -104,15 +106,27 @@ class EndpointConnection:
         self._models_url = f"{endpoint.url}/models"
         self._httpx = httpx
         self._longest_seconds = endpoint.timeout_seconds + _CONNECT_SECONDS
-        self._client = httpx.AsyncClient(
-            headers=headers,
-            timeout=httpx.Timeout(endpoint.timeout_seconds, connect=_CONNECT_SECONDS),
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+        limits = httpx.Limits(
+            max_connections=_POOL_CONNECTIONS, max_keepalive_connections=_POOL_CONNECTIONS
         )
+        tls = httpx.create_ssl_context()
+        # httpx looks at every connection of a pool whenever a request begins or ends, so that one
+        # pool of 256 spends its time on that (benchmarks/endpoint.py).
+        self._pools = [
+            httpx.AsyncClient(
+                headers=headers,
+                timeout=httpx.Timeout(endpoint.timeout_seconds, connect=_CONNECT_SECONDS),
+                limits=limits,
+                verify=tls,
+            )
+            for _ in range(math.ceil(connections / _POOL_CONNECTIONS))
+        ]
+        self._under_way = [0] * len(self._pools)
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._client.aclose()
+        for pool in self._pools:
+            await pool.aclose()
 
     async def ask(self, body: Mapping[str, Any]) -> Reply:
         """Send one request.
@@ -138,9 +152,12 @@ class EndpointConnection:
         """
         httpx = self._httpx
         try:
-            response = await self._client.get(self._models_url)
+            response = await self._pools[0].get(self._models_url)
         except httpx.HTTPError as error:
-            raise self._trouble(f"no answer from {self._endpoint.host}: {_name(error)}") from error
+            raise self._trouble(
+                f"no answer from {self._endpoint.host}: {_name(error)}",
+                "start the server, or correct 'url' in the card",
+            ) from error
         content = response.content
         if response.status_code != httpx.codes.OK:
             reply = self._refusal(response.status_code, response.headers, content)
@@ -153,8 +170,10 @@ class EndpointConnection:
 
     async def _ask(self, body: Mapping[str, Any]) -> Reply:
         httpx = self._httpx
+        place = min(range(len(self._pools)), key=self._under_way.__getitem__)
+        self._under_way[place] += 1
         try:
-            async with self._client.stream("POST", self._url, json=body) as response:
+            async with self._pools[place].stream("POST", self._url, json=body) as response:
                 content = await _content(response)
                 if content is None:
                     return Lost("its answer is too long")
@@ -167,6 +186,8 @@ class EndpointConnection:
             raise self._trouble(f"{self._url} cannot be asked: {error}") from error
         except httpx.HTTPError as error:
             return Lost(f"its answer was lost: {_name(error)}")
+        finally:
+            self._under_way[place] -= 1
 
     def _refusal(self, status: int, headers: Mapping[str, str], content: bytes) -> Reply:
         said, code = _message(content)

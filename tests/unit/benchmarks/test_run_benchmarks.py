@@ -38,6 +38,14 @@ def test_soak(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_endpoint(tmp_path):
+    sizes = ["--segments", "60", "--milliseconds", "20", "--rounds", "1", "--parallel", "4", "8"]
+    line = line_of("endpoint.py", *sizes, "--folder", str(tmp_path))
+    assert list(line["parallel"]) == ["4", "8"]
+    assert all(0 < one["of_ideal"] <= 1 for one in line["parallel"].values())
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_routing(stand_ins, tmp_path):
     pair = ["--from", "en", "--to", "de", "--small", stand_ins.small, "--large", stand_ins.large]
     rest = ["--router", stand_ins.router, "--budget", "0.004", "--work", tmp_path / "work"]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from routelmt_cli.errors import UsageError
 from routelmt_cli.translators.card import load_card
+from routelmt_cli.translators.endpoint_prompter import EndpointPrompter
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 
 CARD = """\
 name = "big"
@@ -62,6 +67,17 @@ def write(tmp_path):
         return path
 
     return write
+
+
+@pytest.mark.parametrize("name", ["openai", "own-server"])
+def test_the_cards_to_copy_are_good(name):
+    card = load_card(EXAMPLES / f"{name}.toml")
+    assert card.endpoint.url.endswith("/v1")
+    assert card.decoding.stop == ()
+    prompter = EndpointPrompter(card, "de", "en")
+    body = prompter.body("Guten Tag.", "", with_logprobs=True)
+    assert body["messages"][-1]["content"].endswith("\n\nGuten Tag.")
+    assert "German into English" in body["messages"][-1]["content"]
 
 
 def test_a_section_is_read_with_its_defaults(write):
