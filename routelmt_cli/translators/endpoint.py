@@ -9,7 +9,6 @@ here; what ends the run is raised when all that is under way has come back.
 from __future__ import annotations
 
 import asyncio
-import random
 import threading
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import Future
@@ -28,14 +27,12 @@ from routelmt_cli.translators.endpoint_connection import (
     Rejected,
     Reply,
 )
+from routelmt_cli.translators.endpoint_outcome import outcome_of
+from routelmt_cli.translators.endpoint_patience import pause_seconds
 from routelmt_cli.translators.endpoint_prompter import EndpointPrompter, endpoint_of
 from routelmt_cli.translators.notes import Notes
 from routelmt_cli.translators.protocol import Outcome, Request, TokenCounts
-from routelmt_cli.translators.token_statistics import TokenStatistics
 
-_FIRST_WAIT_SECONDS = 0.5
-_LONGEST_WAIT_SECONDS = 60.0
-_LONGEST_ASKED_SECONDS = 900.0
 _MOST_LOST_IN_A_ROW = 20
 _MOST_REJECTED_AT_FIRST = 5
 _CLOSING_SECONDS = 1.0
@@ -160,53 +157,21 @@ class EndpointTranslator:
         """Ask for the parts of a source, one after the other, and make one outcome of them."""
         pieces = self._prompter.pieces(request.source)
         notes = self._prompter.notes(request.notes)
-        answers: list[Answer] = []
+        replies: list[Reply] = []
         for piece in pieces.texts:
             body = self._prompter.body(piece, notes, with_logprobs=self._with_logprobs)
             try:
                 reply = await self._reply(body)
             except MidRunError as error:
-                if not answers:
+                if not replies:
                     raise
                 # The parts before this one are paid for, which must be told all the same.
                 self._down = self._down or error
-                return self._failed(request, answers, Rejected(error.message))
-            if not isinstance(reply, Answer):
-                return self._failed(request, answers, reply)
-            answers.append(reply)
-            if reply.failure is not None:
+                reply = Rejected(error.message)
+            replies.append(reply)
+            if not isinstance(reply, Answer) or reply.failure is not None:
                 break
-        failure = answers[-1].failure if answers else None
-        told = [one.statistics for one in answers if one.statistics is not None]
-        whole = bool(answers) and len(told) == len(answers) and failure is None
-        statistics = TokenStatistics.concatenate(told) if whole else None
-        return Outcome(
-            item=request.item,
-            text="" if failure else pieces.join([one.text for one in answers]),
-            prompt_tokens=sum(one.prompt_tokens or 0 for one in answers),
-            output_tokens=sum(one.output_tokens or 0 for one in answers),
-            truncated=any(one.truncated for one in answers),
-            token_logprobs=None if statistics is None else statistics.logprobs,
-            failure=failure,
-            token_entropies=None if statistics is None else statistics.entropies,
-            token_margins=None if statistics is None else statistics.margins,
-            requests=max(1, len(answers)),
-            unmetered=not all(one.is_metered for one in answers),
-        )
-
-    def _failed(
-        self, request: Request, before: Sequence[Answer], reply: Busy | Rejected | Lost
-    ) -> Outcome:
-        unmetered = isinstance(reply, Lost) or not all(one.is_metered for one in before)
-        return Outcome(
-            item=request.item,
-            text="",
-            prompt_tokens=sum(one.prompt_tokens or 0 for one in before),
-            output_tokens=sum(one.output_tokens or 0 for one in before),
-            failure=reply.reason,
-            requests=len(before) + 1,
-            unmetered=unmetered,
-        )
+        return outcome_of(request.item, pieces, replies)
 
     async def _reply(self, body: dict[str, Any]) -> Reply:
         """Send a request until it is answered, lost or refused for good."""
@@ -219,27 +184,14 @@ class EndpointTranslator:
             self._limit.refused()
             if tried == self._tries:
                 break
-            await asyncio.sleep(self._wait(tried, reply))
+            pause = pause_seconds(tried, reply)
+            if pause is None:
+                raise self._trouble(f"{reply.reason}; asks to wait {reply.wait_seconds:.0f} s")
+            await asyncio.sleep(pause)
         if self._answers == answers_before:
             # Nobody else was answered meanwhile: it is not this request's fault.
             raise self._trouble(f"{reply.reason}; tried {tried} times")
         return reply
-
-    def _wait(self, tried: int, reply: Busy) -> float:
-        """Return how long to wait before the next try, in seconds.
-
-        Raises
-        ------
-        MidRunError
-            Where the server asks for more patience than a run should have.
-        """
-        doubled = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2.0 ** (tried - 1))
-        if reply.wait_seconds is None:
-            # Anywhere up to the doubled time, so that those refused together do not come together.
-            return random.uniform(0.0, doubled)
-        if reply.wait_seconds > _LONGEST_ASKED_SECONDS:
-            raise self._trouble(f"{reply.reason}; asks to wait {reply.wait_seconds:.0f} s")
-        return reply.wait_seconds + random.uniform(0.0, min(1.0, doubled))
 
     def _watch(self, reply: Reply) -> None:
         """Take notice of a reply.
@@ -265,9 +217,8 @@ class EndpointTranslator:
                 raise self._trouble(f"{reply.reason}; so were all requests before it")
 
     def _trouble(self, reason: str) -> MidRunError:
-        return MidRunError(
-            f"{self._card.card_path}: {reason}",
-            hint="run the same command again to continue; what is bought is kept",
+        return self._connection.trouble(
+            reason, "run the same command again to continue; what is bought is kept"
         )
 
 

@@ -31,6 +31,7 @@ _CONNECT_SECONDS = 20.0
 _POOL_CONNECTIONS = 16
 _KEY_STATUS = (401, 403)
 _PLACE_STATUS = (404, 405)
+_GONE_STATUS = (404, 410)
 # A gateway that gave up waiting, while the model behind it may have answered.
 _LOST_STATUS = frozenset([408, 499, 502, 504, *range(520, 525), 598, 599])
 _BUSY_STATUS = frozenset([425, 429, 500, 503, 529])
@@ -97,13 +98,11 @@ class EndpointConnection:
         endpoint = endpoint_of(card)
         self._card, self._endpoint = card, endpoint
         self._key = endpoint.key(card.card_path)
-        place = "chat/completions" if card.prompt.kind == "chat" else "completions"
-        self._url = f"{endpoint.url}/{place}"
+        self.place = "chat/completions" if card.prompt.kind == "chat" else "completions"
         # Answers are small, and one that expands to gigabytes cannot come.
         headers = {"Accept-Encoding": "identity", "Accept": "application/json"}
         if self._key is not None:
             headers["Authorization"] = f"Bearer {self._key}"
-        self._models_url = f"{endpoint.url}/models"
         self._httpx = httpx
         self._longest_seconds = endpoint.timeout_seconds + _CONNECT_SECONDS
         limits = httpx.Limits(
@@ -136,9 +135,43 @@ class EndpointConnection:
         MidRunError
             Where the key, the address, the model or the account is refused.
         """
+        reply = await self.exchange("POST", self.place, json=body)
+        return _answer(reply) if isinstance(reply, bytes) else reply
+
+    async def exchange(
+        self,
+        method: str,
+        place: str,
+        *,
+        most_bytes: int = _MOST_BYTES,
+        may_be_gone: bool = False,
+        **content: Any,
+    ) -> bytes | Busy | Rejected | Lost:
+        """Send one request of any kind; return the body of an answer that is one.
+
+        Parameters
+        ----------
+        method, place
+            Of HTTP, and below the card's URL.
+        most_bytes
+            A longer body is lost.
+        may_be_gone
+            Whether what is asked for may have been there once: then it is lost, and otherwise the
+            address is wrong.
+        content
+            What httpx sends with it: ``json``, ``files``, ``params``.
+
+        Raises
+        ------
+        MidRunError
+            Where the key, the address, the model or the account is refused.
+        """
         try:
             # As a whole, too: a server may send a byte from time to time for ever.
-            return await asyncio.wait_for(self._ask(body), self._longest_seconds)
+            return await asyncio.wait_for(
+                self._exchange(method, place, most_bytes, may_be_gone, content),
+                self._longest_seconds,
+            )
         except (TimeoutError, asyncio.TimeoutError):
             return Lost(f"{self._endpoint.host} did not answer in {self._longest_seconds:g} s")
 
@@ -150,46 +183,42 @@ class EndpointConnection:
         MidRunError
             Where it does not say.
         """
-        httpx = self._httpx
+        reply = await self.exchange("GET", "models")
+        if not isinstance(reply, bytes):
+            raise self.trouble(reply.reason, "start the server, or correct 'url' in the card")
         try:
-            response = await self._pools[0].get(self._models_url)
-        except httpx.HTTPError as error:
-            raise self._trouble(
-                f"no answer from {self._endpoint.host}: {_name(error)}",
-                "start the server, or correct 'url' in the card",
-            ) from error
-        content = response.content
-        if response.status_code != httpx.codes.OK:
-            reply = self._refusal(response.status_code, response.headers, content)
-            reason = "" if isinstance(reply, Answer) else reply.reason
-            raise self._trouble(reason, "try again later")
-        try:
-            return [str(one["id"]) for one in json.loads(content)["data"]]
+            return [str(one["id"]) for one in json.loads(reply)["data"]]
         except (ValueError, RecursionError, TypeError, KeyError) as error:
-            raise self._trouble(f"{self._models_url} gives no list of models") from error
+            raise self.trouble(f"{self._endpoint.url}/models gives no list of models") from error
 
-    async def _ask(self, body: Mapping[str, Any]) -> Reply:
-        httpx = self._httpx
-        place = min(range(len(self._pools)), key=self._under_way.__getitem__)
-        self._under_way[place] += 1
+    async def _exchange(
+        self, method: str, place: str, most_bytes: int, may_be_gone: bool, content: dict[str, Any]
+    ) -> bytes | Busy | Rejected | Lost:
+        httpx, url = self._httpx, f"{self._endpoint.url}/{place}"
+        pool = min(range(len(self._pools)), key=self._under_way.__getitem__)
+        self._under_way[pool] += 1
         try:
-            async with self._pools[place].stream("POST", self._url, json=body) as response:
-                content = await _content(response)
-                if content is None:
+            async with self._pools[pool].stream(method, url, **content) as response:
+                status, body = response.status_code, await _content(response, most_bytes)
+                if body is None:
                     return Lost("its answer is too long")
-                if response.status_code == httpx.codes.OK:
-                    return _answer(content)
-                return self._refusal(response.status_code, response.headers, content)
+                if status == httpx.codes.OK:
+                    return body
+                if may_be_gone and status in _GONE_STATUS:
+                    return Lost(f"{self._endpoint.host} has no {place} any more")
+                return self._refusal(status, response.headers, body)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             return Busy(f"no connection to {self._endpoint.host}: {_name(error)}")
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL) as error:
-            raise self._trouble(f"{self._url} cannot be asked: {error}") from error
+            raise self.trouble(f"{url} cannot be asked: {error}") from error
         except httpx.HTTPError as error:
             return Lost(f"its answer was lost: {_name(error)}")
         finally:
-            self._under_way[place] -= 1
+            self._under_way[pool] -= 1
 
-    def _refusal(self, status: int, headers: Mapping[str, str], content: bytes) -> Reply:
+    def _refusal(
+        self, status: int, headers: Mapping[str, str], content: bytes
+    ) -> Busy | Rejected | Lost:
         said, code = _message(content)
         reason = f"{self._endpoint.host} answers {status}" + (
             f": {self._shown(said)}" if said else ""
@@ -201,18 +230,19 @@ class EndpointConnection:
                 if variable
                 else "name the variable of a key in the card: key_variable"
             )
-            raise self._trouble(reason, hint)
+            raise self.trouble(reason, hint)
         if status in _PLACE_STATUS or status < 400:
-            raise self._trouble(reason, "correct 'url' and 'model' in the card")
+            raise self.trouble(reason, "correct 'url' and 'model' in the card")
         if status == 402 or code in _NO_MONEY:
-            raise self._trouble(reason, "the account has no money left; fill it and run this again")
+            raise self.trouble(reason, "the account has no money left; fill it and run this again")
         if status in _LOST_STATUS:
             return Lost(reason)
         if status in _BUSY_STATUS or status >= 500:
             return Busy(reason, wait_seconds(headers))
         return Rejected(reason)
 
-    def _trouble(self, reason: str, hint: str | None = None) -> MidRunError:
+    def trouble(self, reason: str, hint: str | None = None) -> MidRunError:
+        """Return the error that ends a run, naming the card."""
         return MidRunError(f"{self._card.card_path}: {reason}", hint=hint)
 
     def _shown(self, text: str) -> str:
@@ -267,12 +297,12 @@ def wait_seconds(headers: Mapping[str, str]) -> float | None:
     return None
 
 
-async def _content(response: httpx.Response) -> bytes | None:
-    """Read a body, None where it is longer than any answer."""
+async def _content(response: httpx.Response, most_bytes: int) -> bytes | None:
+    """Read a body, None where it is longer than that."""
     parts, size = [], 0
     async for part in response.aiter_raw():
         size += len(part)
-        if size > _MOST_BYTES:
+        if size > most_bytes:
             return None
         parts.append(part)
     return b"".join(parts)

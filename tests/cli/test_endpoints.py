@@ -11,7 +11,7 @@ import pytest
 from endpoint_server import KEY, Endpoint, serve
 from made_up import SOURCES, rows_of, write_card, write_tsv
 
-from routelmt_cli.translators import endpoint as endpoint_module
+from routelmt_cli.translators import endpoint_patience
 
 PRICE = (1.0, 4.0)
 SMALL_PRICE = (0.1, 0.2)
@@ -28,7 +28,7 @@ def server(running, shell, monkeypatch):
     """A server without faults or past, whose refusals are waited for in no time."""
     running.faults, running.seconds, running.hang_seconds = {}, 0.0, 1.0
     running.bill, running.asked, running.headers = [], [], []
-    monkeypatch.setattr(endpoint_module, "_FIRST_WAIT_SECONDS", 0.005)
+    monkeypatch.setattr(endpoint_patience, "_FIRST_WAIT_SECONDS", 0.005)
     shell.environment |= {"STUB_API_KEY": KEY, "NO_PROXY": "127.0.0.1"}
     running.card(shell.folder / "large.toml")
     write_card(shell.folder / "small.toml", "small")

@@ -24,7 +24,7 @@ from routelmt_cli.run.folder import RunFiles, beside
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.options import CorpusOptions, PairOptions, TranslateOptions
 from routelmt_cli.run.tiers import LARGE
-from routelmt_cli.translators import adaptive_limit, endpoint_connection
+from routelmt_cli.translators import adaptive_limit, endpoint_connection, endpoint_patience
 from routelmt_cli.translators import endpoint as endpoint_module
 
 PRICE = (1.0, 4.0)
@@ -46,7 +46,7 @@ def world(stand_ins, tmp_path_factory):
         patch.setenv("NO_PROXY", "127.0.0.1")
         patch.setattr(setup, "load_bundle", lambda _: router)
         patch.setattr(adaptive_limit, "_FIRST", 64)
-        patch.setattr(endpoint_module, "_FIRST_WAIT_SECONDS", 0.001)
+        patch.setattr(endpoint_patience, "_FIRST_WAIT_SECONDS", 0.001)
         patch.setattr(endpoint_module, "_CLOSING_SECONDS", 0.2)
         patch.setattr(endpoint_connection, "_CONNECT_SECONDS", 1.0)
         yield server, patch

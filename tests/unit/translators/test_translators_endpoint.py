@@ -8,7 +8,7 @@ import pytest
 from endpoint_server import BUSY, FOR_GOOD, KEY, LOST, Endpoint, serve
 
 from routelmt_cli.errors import MidRunError, UsageError
-from routelmt_cli.translators import endpoint as endpoint_module
+from routelmt_cli.translators import endpoint_patience
 from routelmt_cli.translators.card import load_card
 from routelmt_cli.translators.endpoint import EndpointTranslator
 from routelmt_cli.translators.endpoint_connection import check_endpoint, wait_seconds
@@ -21,7 +21,7 @@ SOURCES = [f"word{number} and the lantern" for number in range(12)]
 def server(tmp_path, monkeypatch):
     """A server without faults, whose refusals are waited for in no time."""
     monkeypatch.setenv("STUB_API_KEY", KEY)
-    monkeypatch.setattr(endpoint_module, "_FIRST_WAIT_SECONDS", 0.005)
+    monkeypatch.setattr(endpoint_patience, "_FIRST_WAIT_SECONDS", 0.005)
     with serve(Endpoint(), tmp_path) as running:
         yield running
 
