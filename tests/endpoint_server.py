@@ -13,6 +13,9 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+from batch_server import Batches, file_in
 
 from routelmt_cli.translators.card import load_card
 from routelmt_cli.translators.protocol import Request
@@ -33,6 +36,7 @@ tries = {tries}
 top_logprobs = {top_logprobs}
 [endpoint.body]
 seed = 7
+{batch}
 [price]
 usd_per_million_tokens = {{ input = {price[0]}, output = {price[1]} }}
 [decoding]
@@ -98,6 +102,7 @@ class Endpoint:
     url: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
     closing: threading.Event = field(default_factory=threading.Event)
+    batches: Batches = field(default_factory=Batches)
 
     def fault(self, number, source):
         """Return what goes wrong with a request, None for nothing."""
@@ -114,6 +119,7 @@ class Endpoint:
         defaults = {
             "name": "stub", "url": self.url, "timeout": 30, "tries": 8, "top_logprobs": 0,
             "price": (1.0, 4.0), "parallel": 64, "kind": "chat", "template": "{notes}{source}",
+            "batch": "",
         }  # fmt: skip
         path.write_text(CARD.format(**{**defaults, **values}), "utf-8")
         return path
@@ -135,12 +141,18 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(401, f"Incorrect API key: {self.headers.get('Authorization')}")
         elif self.path == "/v1/models":
             self._send(200, {"data": [{"id": name} for name in endpoint.models]})
+        elif self.path.startswith(("/v1/files", "/v1/batches")):
+            self._batches("GET", b"")
         else:
             self._refuse(404, "no such place")
 
     def do_POST(self):
         endpoint = self.endpoint
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path.startswith(("/v1/files", "/v1/batches")):
+            self._batches("POST", content)
+            return
+        body = json.loads(content)
         with endpoint.lock:
             number = len(endpoint.asked)
             endpoint.asked.append(body)
@@ -185,6 +197,31 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _translate(self, body, source, fault, *, is_chat):
         endpoint = self.endpoint
+        answer = self._made(body, source, fault, is_chat=is_chat)
+        if endpoint.seconds:
+            endpoint.closing.wait(endpoint.seconds)
+        if fault == "hang":
+            endpoint.closing.wait(endpoint.hang_seconds)
+            self.close_connection = True
+        elif fault == "silence":
+            self.close_connection = True
+        elif fault == "gateway":
+            self._refuse(504, "the model takes too long")
+        elif fault == "garbage":
+            self._send_bytes(200, b"<html>Welcome</html>")
+        elif fault == "cut":
+            content = json.dumps(answer).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content[: len(content) // 2])
+            self.close_connection = True
+        else:
+            self._send(200, answer)
+
+    def _made(self, body, source, fault, *, is_chat):
+        """Make an answer and bill it."""
+        endpoint = self.endpoint
         terms = body["messages"][-1]["content"] if is_chat else body["prompt"]
         outcome = self._outcome(source)
         words = outcome.text.split()
@@ -195,19 +232,7 @@ class _Handler(BaseHTTPRequestHandler):
             prompt += 10**6
         with endpoint.lock:
             endpoint.bill.append((prompt, used))
-        if endpoint.seconds:
-            endpoint.closing.wait(endpoint.seconds)
         text = " ".join(kept)
-        if fault == "hang":
-            endpoint.closing.wait(endpoint.hang_seconds)
-            self.close_connection = True
-            return
-        if fault == "silence":
-            self.close_connection = True
-            return
-        if fault == "gateway":
-            self._refuse(504, "the model takes too long")
-            return
         if fault == "filter":
             text = ""
         if fault == "lines":
@@ -226,17 +251,54 @@ class _Handler(BaseHTTPRequestHandler):
             answer["usage"] = {
                 "prompt_tokens": prompt, "completion_tokens": used, "total_tokens": prompt + used
             }  # fmt: skip
-        if fault == "garbage":
-            self._send_bytes(200, b"<html>Welcome</html>")
-        elif fault == "cut":
-            content = json.dumps(answer).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content[: len(content) // 2])
-            self.close_connection = True
+        return answer
+
+    # -- batches --------------------------------------------------------------------------------
+
+    def _batches(self, method, content):
+        """Answer what is about files and batches."""
+        batches, place = self.endpoint.batches, urlsplit(self.path)
+        kind, _, rest = place.path.removeprefix("/v1/").partition("/")
+        if kind == "files" and method == "POST":
+            self._send(200, {"id": batches.upload(file_in(content))})
+        elif kind == "files":
+            found = batches.files.get(rest.removesuffix("/content"))
+            if found is None:
+                self._refuse(404, "no such file")
+            else:
+                self._send_bytes(200, found)
+        elif method == "POST":
+            fault = batches.fault()
+            if fault == "refused":
+                self._refuse(503, "not now")
+                return
+            identity = batches.begin(json.loads(content), fault)
+            if fault == "lost":
+                self.close_connection = True
+            else:
+                self._send(200, batches.state(identity))
+        elif rest:
+            self._send(200, batches.look(rest, self._work))
         else:
-            self._send(200, answer)
+            self._send(200, batches.page(parse_qs(place.query)))
+
+    def _work(self, line):
+        """Do one request of a batch; return its reply, None for one that is left out."""
+        body, endpoint = line["body"], self.endpoint
+        is_chat = line["url"] == "/v1/chat/completions"
+        with endpoint.lock:
+            number = len(endpoint.asked)
+            endpoint.asked.append(body)
+        prompt = body["messages"][-1]["content"] if is_chat else body["prompt"]
+        source = prompt.rpartition(";")[2]
+        fault = endpoint.fault(number, source)
+        if fault == "bad request":
+            error = {"error": {"message": "I will not take this"}}
+            return {"response": {"status_code": 400, "body": error}, "error": None}
+        answer = self._made(body, source, fault, is_chat=is_chat)
+        if fault == "left out":
+            return None
+        return {"response": {"status_code": 200, "body": answer}, "error": None}
 
     def _outcome(self, source):
         with self.server.translator_lock:

@@ -8,6 +8,7 @@ item has at most one hypothesis in a tier.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -22,6 +23,8 @@ from routelmt_cli.run.wave import Wave
 
 _MARKS = ", ".join("?" for _ in f"tier, {COLUMNS}".split(", "))
 _FINISHED = "finished"
+_IDENTITY = "identity"
+_NEXT_WAVE = "next wave "
 _UNMETERED = "unmetered "
 _ITEMS_PER_QUERY = 500  # SQLite's oldest limit on parameters is 999
 
@@ -63,9 +66,7 @@ class Journal(JournalFile):
         if not len(items):
             raise ValueError("a wave holds at least one item")
         with self._transaction():
-            number = self._value(
-                "SELECT coalesce(max(wave), -1) + 1 FROM reservations WHERE tier = ?", (tier,)
-            )
+            number = self._next_wave(tier)
             prefix = 0 if self.has_waves(tier) else prefix_nanousd
             total = sum(worst_nanousd.tolist())  # exact, where 64 bits might not be
             committed = self.committed_nanousd()
@@ -87,6 +88,21 @@ class Journal(JournalFile):
             self._add(tier, spend=prefix, outstanding=total)
             self._db.execute("DELETE FROM meta WHERE key = ?", (_FINISHED,))
         return Wave(tier, number, items, worst_nanousd)
+
+    def _next_wave(self, tier: str) -> int:
+        """Return the number of the next wave, which no wave had that was released since."""
+        after_last = self._value(
+            "SELECT coalesce(max(wave), -1) + 1 FROM reservations WHERE tier = ?", (tier,)
+        )
+        return max(after_last, self.meta(f"{_NEXT_WAVE}{tier}") or 0)
+
+    def wave_name(self, wave: Wave) -> str:
+        """Return a name of a wave that no other wave of any run has."""
+        identity = self.meta(_IDENTITY)
+        if identity is None:
+            identity = uuid.uuid4().hex
+            self.set_meta({_IDENTITY: identity})
+        return f"{identity}-{wave.tier}-{wave.number}"
 
     def settle(self, wave: Wave, hypotheses: Sequence[Hypothesis]) -> None:
         """Write hypotheses and their spend, and release what was reserved for them.
@@ -171,6 +187,7 @@ class Journal(JournalFile):
         """
         keys = [(tier, item) for item in items]
         with self._transaction():
+            self._put_meta({f"{_NEXT_WAVE}{tier}": self._next_wave(tier)})
             used = [
                 spend
                 for key in keys

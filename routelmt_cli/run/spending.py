@@ -123,7 +123,9 @@ class Spender:
             demand=tier.demand,
         ) as translator:
             if interrupted is not None:
-                lost = self._charge_unanswered(tier, interrupted)
+                lost = []
+                if tier.may_lose_answers:
+                    lost = self._charge_unanswered(tier, interrupted)
                 bought = self._journal.bought(tier.name, self._segments.items)
                 unsettled = interrupted.items[~bought[interrupted.items]]
                 lost += self._send(tier, translator, interrupted, unsettled)
@@ -133,9 +135,10 @@ class Spender:
                 rest = np.concatenate([again, rest])
             while len(rest := rest[self._fits(tier, rest, room)]):
                 self._deadline.check()
+                next_ones = rest[: max(WAVE_ITEMS, tier.batched_items)]
                 fitting = min(
-                    _longest_prefix(tier.worst_nanousd[rest[:WAVE_ITEMS]], self._left(tier)),
-                    room.longest_prefix(rest[:WAVE_ITEMS]),
+                    _longest_prefix(tier.worst_nanousd[next_ones], self._left(tier)),
+                    room.longest_prefix(next_ones),
                 )
                 room.take(rest[:fitting])
                 wave = self._reserve(tier, rest[:fitting])
@@ -167,8 +170,9 @@ class Spender:
         """Send what is reserved and settle it; return the items whose answers were lost."""
         # Deterministic groups are the wave's own, whether or not a crash came between: a group
         # is committed whole, so those of an interrupted wave that are bought are whole groups.
-        requests = tier.requests(items, self._segments.sources.take(items))
-        if tier.is_remote:
+        sources, name = self._segments.sources.take(items), self._journal.wave_name(wave)
+        requests = tier.requests(items, sources, name)
+        if tier.may_lose_answers:
             requests = self._marked(tier, requests)
         lost = []
         for commit in self._commits(tier, translator, requests):
@@ -178,7 +182,7 @@ class Spender:
             lost += [one.item for one in hypotheses if one.unmetered and one.failure is not None]
             done = sum(int(self._segments.repeats[outcome.item]) for outcome in commit)
             self._progress.advance(done, self._journal.spend_nanousd())
-            if not tier.is_remote:
+            if not tier.may_lose_answers:
                 self._deadline.check()
         self._deadline.check()
         return lost
@@ -200,7 +204,7 @@ class Spender:
         try:
             yield from translator.translate(requests)
         except MidRunError:
-            if tier.is_remote:  # it has yielded whatever may have been charged
+            if tier.may_lose_answers:  # it has yielded whatever may have been charged
                 self._journal.unmark_sent(tier.name)
             raise
 

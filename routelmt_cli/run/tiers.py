@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Protocol
 
 import numpy as np
@@ -17,7 +18,7 @@ from routelmt_cli.errors import UsageError
 from routelmt_cli.run.segments import Segments
 from routelmt_cli.translators.demand import Demand
 from routelmt_cli.translators.models import Model
-from routelmt_cli.translators.notes import Notes
+from routelmt_cli.translators.notes import NO_NOTES, Notes
 from routelmt_cli.translators.protocol import Outcome, Request, TokenCounts
 
 SMALL = "small"
@@ -69,15 +70,32 @@ class Tier:
 
     @property
     def is_remote(self) -> bool:
-        """Whether a server answers, whose answers can get lost after they were charged."""
+        """Whether a server answers."""
         return self.model.card.endpoint is not None
 
-    def requests(self, items: npt.NDArray[np.int64], sources: Sequence[str]) -> Iterator[Request]:
+    @property
+    def may_lose_answers(self) -> bool:
+        """Whether an answer can be lost after it was charged, when the process ends meanwhile.
+
+        Not from a batch, which is found again.
+        """
+        endpoint = self.model.card.endpoint
+        return endpoint is not None and endpoint.batch is None
+
+    @property
+    def batched_items(self) -> int:
+        """How many items a server's batches take at once; 0 where there are none."""
+        endpoint = self.model.card.endpoint
+        if endpoint is None or endpoint.batch is None:
+            return 0
+        return endpoint.batch.most_requests * endpoint.batch.at_once
+
+    def requests(
+        self, items: npt.NDArray[np.int64], sources: Sequence[str], wave: str = ""
+    ) -> Iterator[Request]:
         """Yield the requests of items, given their sources in the same order."""
-        if self.notes is None:
-            yield from map(Request, items.tolist(), sources)
-        else:
-            yield from map(Request, items.tolist(), sources, self.notes.of(items, sources))
+        notes = repeat(NO_NOTES) if self.notes is None else self.notes.of(items, sources)
+        yield from map(Request, items.tolist(), sources, notes, repeat(wave))
 
     def cost_nanousd(
         self,

@@ -64,6 +64,17 @@ def read_answer(content: bytes) -> Answer:
         data = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise ValueError("it is no JSON") from error
+    return answer_of(data)
+
+
+def answer_of(data: object) -> Answer:
+    """Read an answer to a chat or a completion, as JSON has it.
+
+    Raises
+    ------
+    ValueError
+        Where it is no such answer.
+    """
     choices = data.get("choices") if isinstance(data, dict) else None
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         raise ValueError("it holds no choice")
@@ -74,7 +85,7 @@ def read_answer(content: bytes) -> Answer:
     failure = None
     if reason == "content_filter" or (refusal and not text):
         failure = "the server's content filter refused it"
-    prompt, output = _usage(data.get("usage"))
+    prompt, output = _usage(data.get("usage") if isinstance(data, dict) else None)
     return Answer(
         text="" if failure else _BREAKS.sub(" ", str(text or "").strip()),
         prompt_tokens=prompt,

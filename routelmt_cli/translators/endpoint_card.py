@@ -31,6 +31,28 @@ _DEARER = frozenset(["n", "best_of", "echo", "suffix", "tools", "functions", "us
 
 
 @dataclass(frozen=True)
+class BatchCard:
+    """How a server's batches are used: files of requests, answered within a day for less money.
+
+    Attributes
+    ----------
+    most_requests
+        The most requests in one file.
+    at_once
+        How many files may be waited for together.
+    poll_seconds
+        How often to ask whether one is done.
+    window
+        The time within which the server promises to be done, in its own words.
+    """
+
+    most_requests: int
+    at_once: int
+    poll_seconds: float
+    window: str
+
+
+@dataclass(frozen=True)
 class EndpointCard:
     """A server, what it is asked for, and how far it is trusted.
 
@@ -57,6 +79,8 @@ class EndpointCard:
         What the server calls the most tokens of an answer.
     body
         What is added to every request.
+    batch
+        How batches are used; None where every request is sent by itself.
     """
 
     url: str
@@ -69,6 +93,7 @@ class EndpointCard:
     top_logprobs: int
     cap_name: CapName
     body: Mapping[str, Any]
+    batch: BatchCard | None = None
 
     @property
     def host(self) -> str:
@@ -139,6 +164,16 @@ def read_endpoint(table: Table, kind: str) -> EndpointCard:
         top_logprobs=table.whole("top_logprobs", 0, 0, 20),
         cap_name=cap_name,
         body=_body(table.table("body", optional=True)),
+        batch=_batch(table.table("batch")) if "batch" in table.data else None,
+    )
+
+
+def _batch(table: Table) -> BatchCard:
+    return BatchCard(
+        most_requests=table.whole("most_requests", 10_000, 1, 1_000_000),
+        at_once=table.whole("at_once", 8, 1, 1000),
+        poll_seconds=float(table.number("poll_seconds", 30, 0.01, 86_400)),
+        window=table.get("window", str, "24h"),
     )
 
 

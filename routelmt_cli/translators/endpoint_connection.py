@@ -156,8 +156,8 @@ class EndpointConnection:
         most_bytes
             A longer body is lost.
         may_be_gone
-            Whether what is asked for may have been there once: then it is lost, and otherwise the
-            address is wrong.
+            Whether what is asked for may have been there once: then it is rejected, and otherwise
+            the address is wrong.
         content
             What httpx sends with it: ``json``, ``files``, ``params``.
 
@@ -205,7 +205,7 @@ class EndpointConnection:
                 if status == httpx.codes.OK:
                     return body
                 if may_be_gone and status in _GONE_STATUS:
-                    return Lost(f"{self._endpoint.host} has no {place} any more")
+                    return Rejected(f"{self._endpoint.host} has no {place} any more")
                 return self._refusal(status, response.headers, body)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             return Busy(f"no connection to {self._endpoint.host}: {_name(error)}")

@@ -97,7 +97,17 @@ class Model:
     ) -> Translator:
         if self.card.endpoint is not None:
             from routelmt_cli.translators.endpoint import EndpointTranslator
+            from routelmt_cli.translators.endpoint_batch import BatchTranslator
 
+            if self.card.endpoint.batch is not None:
+                return BatchTranslator(
+                    self.card,
+                    self.card.endpoint.batch,
+                    self.source_language,
+                    self.target_language,
+                    with_logprobs=with_logprobs,
+                    with_notes=self.with_notes,
+                )
             return EndpointTranslator(
                 self.card,
                 self.source_language,

@@ -191,7 +191,7 @@ class ProtectingTranslator:
                     whole.append(replace(outcome, text=text))
                 else:
                     lost.append((request, outcome))
-            if whole:
+            if whole or not commit:  # which says that the translator waits
                 yield whole
         if lost:
             # As they were asked for, not as they came back.
@@ -218,7 +218,7 @@ class ProtectingTranslator:
                 if len(found[row]) == len(pieces[row].texts):
                     parts = [found[row][at] for at in range(len(found[row]))]
                     whole.append(_of_parts(lost[row][1], pieces[row], parts))
-            if whole:
+            if whole or not commit:
                 yield whole
 
 

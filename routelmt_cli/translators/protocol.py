@@ -21,11 +21,23 @@ from routelmt_cli.translators.notes import NO_NOTES, Notes
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One segment to translate; ``item`` is the caller's number for it."""
+    """One segment to translate.
+
+    Attributes
+    ----------
+    item
+        The caller's number for it.
+    source, notes
+        The segment, and what else the model is told.
+    wave
+        Names what it is bought in, among all waves of all runs. A translator that can find again
+        what it sent before a crash goes by it; empty where there is nothing to find.
+    """
 
     item: int
     source: str
     notes: Notes = NO_NOTES
+    wave: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +184,10 @@ class Translator(Protocol):
         ...
 
     def translate(self, requests: Iterable[Request]) -> Iterator[Sequence[Outcome]]:
-        """Translate the requests; each sequence of outcomes is one commit."""
+        """Translate the requests; each sequence of outcomes is one commit.
+
+        An empty one says that the translator waits, and that it may be left and come back to.
+        """
         ...
 
 
