@@ -31,6 +31,7 @@ from routelmt_cli.translators.protocol import Outcome, Request, Translator
 WAVE_ITEMS = 4096
 _NO_LIMIT = 1 << 62
 _MOST_TRIES = 3
+_LEAST_SHARE = 20  # a twentieth of what was bought before
 
 
 class Spender:
@@ -140,12 +141,22 @@ class Spender:
                     _longest_prefix(tier.worst_nanousd[next_ones], self._left(tier)),
                     room.longest_prefix(next_ones),
                 )
+                if self._is_too_little(tier, fitting) and not len(must(rest)):
+                    break
                 room.take(rest[:fitting])
                 wave = self._reserve(tier, rest[:fitting])
                 lost = self._send(tier, translator, wave, wave.items)
                 again = self._let_go(tier, lost, must(rest[fitting:]), tries)
                 room.give_back(again)
                 rest = np.concatenate([again, rest[fitting:]])
+
+    def _is_too_little(self, tier: Tier, items: int) -> bool:
+        """Say whether items are not worth the day that a server's batch may take.
+
+        Worst cases are some times what is spent in the end, so what a wave leaves unspent buys a
+        smaller wave, and so on, which without batches costs no time to speak of.
+        """
+        return bool(tier.batched_items) and items * _LEAST_SHARE < self._journal.count(tier.name)
 
     def _fits(self, tier: Tier, items: npt.NDArray[np.int64], room: _Room) -> npt.NDArray[np.bool_]:
         return (tier.worst_nanousd[items] <= self._left(tier)) & room.has_for(items)

@@ -57,6 +57,7 @@ class Subject:
         pytest.param("gemma3-270m", marks=NEEDS_DEMO_MODELS),
         "stub",
         "protected stub",
+        "stub in batches",
         pytest.param("served smollm2-135m", marks=NEEDS_DEMO_MODELS),
     ],
 )
@@ -67,14 +68,18 @@ def subject(request, tmp_path_factory):
         decoding = dataclasses.replace(card.decoding, parallel_sequences=GROUP, context_tokens=512)
         card = dataclasses.replace(card, decoding=decoding)
         model = find_model(card, "es", "en", protects=name != request.param)
-        yield Subject(name, model, drafts=name != "gemma3-270m")
+        yield Subject(name.removesuffix(" in batches"), model, drafts=name != "gemma3-270m")
 
 
 def _card(name, folder, running):
-    if name == "stub":
+    if name.startswith("stub"):
         running.enter_context(mock.patch.dict(os.environ, STUB_API_KEY=endpoint_server.KEY))
-        server = endpoint_server.serve(endpoint_server.Endpoint(), folder)
-        return load_card(running.enter_context(server).card(folder / "stub.toml", top_logprobs=2))
+        served = endpoint_server.serve(endpoint_server.Endpoint(), folder)
+        server, batch = running.enter_context(served), ""
+        if name == "stub in batches":
+            server.batches.looks = 1  # done when it is first asked for
+            batch = "[endpoint.batch]\nmost_requests = 5"
+        return load_card(server.card(folder / "stub.toml", top_logprobs=2, batch=batch))
     if name.startswith("served "):
         return running.enter_context(serve_gguf(find_card(name.removeprefix("served ")), folder))
     if name != "stand-in":

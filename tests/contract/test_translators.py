@@ -217,7 +217,7 @@ def test_outcomes_do_not_depend_on_the_numbers_of_the_requests(batched):
 
 
 @pytest.mark.parametrize("mode", ["batched", "deterministic"])
-def test_no_requests_are_no_outcomes(mode, request):
+def test_no_requests_are_no_outcomes(mode, subject, request):
     assert commits_of(request.getfixturevalue(mode), []) == []
 
 

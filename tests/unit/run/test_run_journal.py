@@ -182,6 +182,23 @@ def test_what_was_sent_and_not_settled_is_unanswered(path):
         journal.audit()
 
 
+def test_no_two_waves_have_the_same_name(path, tmp_path):
+    names = []
+    with Journal(path) as journal:
+        for _ in range(3):
+            wave = reserve(journal, 1)
+            names.append(journal.wave_name(wave))
+            journal.settle(wave, [drafted(0, failure="lost")])
+            journal.release_failed("small", [0])  # so that no row of the wave is left
+    with Journal(path) as journal:
+        wave = reserve(journal, 1)
+        names.append(journal.wave_name(wave))
+        assert journal.wave_name(journal.unsettled_wave("small")) == names[-1]
+    with Journal(tmp_path / "other.sqlite") as journal:
+        names.append(journal.wave_name(reserve(journal, 1)))
+    assert len(set(names)) == 5
+
+
 def test_what_is_charged_in_full_is_counted(path):
     with Journal(path) as journal:
         assert journal.unmetered("small") == (0, 0)

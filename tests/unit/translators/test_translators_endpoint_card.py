@@ -49,6 +49,8 @@ WRONG = {
     "a cap of its own": ("reasoning_effort", "max_tokens = 9\nx", "'max_tokens' is routelmt's own"),
     "a model of its own": ("reasoning_effort", "model", "'model' is routelmt's own to give"),
     "several answers": ("reasoning_effort", "n = 3\nx", "'n' would make answers dearer"),
+    "no requests": ("[price]", "[endpoint.batch]\nmost_requests = 0\n[price]", "'most_requests'"),
+    "no polling": ("[price]", "[endpoint.batch]\npoll_seconds = 0\n[price]", "'poll_seconds'"),
     "a date": ('"none"', "2026-01-01", "nothing that JSON knows"),
     "no number": ('"none"', "nan", "nothing that JSON knows"),
     "weights": ("[price]", '[weights]\npath = "x.gguf"\n[price]', r"\[weights\] needs"),
@@ -88,6 +90,13 @@ def test_a_section_is_read_with_its_defaults(write):
     assert (endpoint.template_tokens, endpoint.top_logprobs) == (128, 0)
     assert endpoint.cap_name == "max_tokens"
     assert endpoint.body == {"reasoning_effort": "none"}
+
+
+def test_batches_are_read_with_their_defaults(write):
+    assert load_card(write()).endpoint.batch is None
+    batch = load_card(write(("[price]", "[endpoint.batch]\n[price]"))).endpoint.batch
+    assert (batch.most_requests, batch.at_once, batch.poll_seconds) == (10_000, 8, 30)
+    assert batch.window == "24h"
 
 
 @pytest.mark.parametrize("fault", WRONG)
