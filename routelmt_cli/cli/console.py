@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from routelmt_cli.run.calibration import CalibrationResult
     from routelmt_cli.run.dry_run import Estimate
     from routelmt_cli.run.report import Report
+    from routelmt_cli.run.stream_report import StreamReport
 
 
 class _Stderr(RichConsole):
@@ -177,15 +178,33 @@ class Console:
                 f"{report.protected:,}{left if report.left else ''}"
             )
         if report.unmetered:
-            say(
-                f"charged in full, since the server did not say what they used: "
-                f"{report.unmetered:,} requests, {format_usd(report.unmetered_nanousd)}"
-            )
+            say(_unmetered(report))
         if report.failed:
             say(
                 f"failed segments, which keep what they had: {report.failed:,} (run it again to "
                 "try them within the budget)"
             )
+
+    def show_stream(self, report: StreamReport) -> None:
+        """Print the closing lines of a stream."""
+        spend = report.spend_by_tier_nanousd or {}
+        self.note(
+            f"{report.segments:,} segments, {report.retranslated:,} retranslated, "
+            f"{report.repeated:,} had come before"
+        )
+        tiers = ", ".join(f"{tier} {format_usd(amount)}" for tier, amount in spend.items())
+        self.note(
+            f"budget {format_usd(report.budget_nanousd)} for {report.span}, "
+            f"spent {format_usd(report.spend_nanousd)} ({tiers})"
+        )
+        if report.kept_drafts:
+            self.note(f"retranslations not used: {_counts(report.kept_drafts)}")
+        if report.unmetered:
+            self.note(_unmetered(report))
+        if report.left:
+            self.note(f"left as the source, since no model kept what is protected: {report.left:,}")
+        if report.failed:
+            self.note(f"failed segments: {report.failed:,}")
 
     def show_estimate(self, estimate: Estimate, *, as_json: bool = False) -> None:
         """Print what a dry run found."""
@@ -228,6 +247,13 @@ def plain_table(
     for index, name in enumerate(header):
         table.add_column(name, justify="right" if index in numeric else "left", no_wrap=True)
     return table
+
+
+def _unmetered(report: Report | StreamReport) -> str:
+    return (
+        "charged in full, since the server did not say what they used: "
+        f"{report.unmetered:,} requests, {format_usd(report.unmetered_nanousd)}"
+    )
 
 
 def _counts(counts: Mapping[str, int]) -> str:

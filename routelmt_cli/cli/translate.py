@@ -56,6 +56,15 @@ def translate(
     memory: arguments.Memory = None,
     near: arguments.Near = DEFAULT_NEAR,
     guard: arguments.Guard = None,
+    stream: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPAN",
+            help="Translate standard input as it comes, so that the budget lasts for so many "
+            "segments (100000) or hours (8h).",
+            show_default="read it all first",
+        ),
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Add predicted_gain, cost_usd and reason.")
     ] = False,
@@ -128,6 +137,18 @@ def translate(
         restart=restart,
     )
     with Console(quiet=quiet, verbosity=verbose) as console:
+        if stream is not None:
+            from routelmt_cli.run.stream import stream as run_stream
+            from routelmt_cli.run.stream_pace import parse_span
+
+            if dry_run or as_json:
+                raise UsageError(
+                    f"--stream does not go with {'--dry-run' if dry_run else '--json'}",
+                    hint="the report is in the run folder all the same",
+                )
+            figures = run_stream(options, parse_span(stream), console)
+            console.show_stream(figures)
+            return ExitCode.PARTIAL if figures.failed else ExitCode.DONE
         if dry_run:
             from routelmt_cli.run.dry_run import dry_run as estimate
 

@@ -207,6 +207,41 @@ class Journal(JournalFile):
                 (tier, sum(used)),
             )
 
+    def forget(self) -> int:
+        """Forget all hypotheses and reservations; what they cost stays charged.
+
+        What was reserved and never settled is charged in full, since nobody knows what it used.
+
+        Returns
+        -------
+        int
+            What was charged so, in nanodollars.
+        """
+        lost = self.outstanding_nanousd()
+        with self._transaction():
+            numbers = {
+                f"{_NEXT_WAVE}{tier}": self._next_wave(tier)
+                for (tier,) in list(self._rows("SELECT tier FROM totals", ()))
+            }
+            self._put_meta(numbers)
+            self._db.execute(
+                "INSERT INTO charges SELECT tier, 'past', sum(spend_nanousd) FROM hypotheses "
+                "WHERE true GROUP BY tier ON CONFLICT (tier, kind) DO UPDATE "
+                "SET spend_nanousd = spend_nanousd + excluded.spend_nanousd"
+            )
+            self._db.execute(
+                "INSERT INTO charges SELECT tier, 'lost', outstanding_nanousd FROM totals "
+                "WHERE outstanding_nanousd > 0 ON CONFLICT (tier, kind) DO UPDATE "
+                "SET spend_nanousd = spend_nanousd + excluded.spend_nanousd"
+            )
+            self._db.execute("DELETE FROM hypotheses")
+            self._db.execute("DELETE FROM reservations")
+            self._db.execute(
+                "UPDATE totals SET spend_nanousd = spend_nanousd + outstanding_nanousd, "
+                "outstanding_nanousd = 0"
+            )
+        return lost
+
     def _add(self, tier: str, *, spend: int, outstanding: int) -> None:
         self._db.execute(
             "INSERT INTO totals VALUES (?, ?, ?) ON CONFLICT (tier) DO UPDATE SET "

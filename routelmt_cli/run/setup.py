@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
+from routelmt_cli.corpus.layout import Layout
 from routelmt_cli.errors import UsageError
 from routelmt_cli.gain.accuracy import Accuracy, accuracy_of
 from routelmt_cli.gain.bundle import load_bundle
@@ -377,6 +378,26 @@ def translate_identity(
         **{"weight rule (--weight)": options.weight},
         **given,
     )
+
+
+def stream_identity(
+    pair: Pair, router: Router, options: TranslateOptions, layout: Layout, span: str
+) -> dict[str, Any]:
+    """Return the identity of a stream, whose input nobody knows; names as in ``identity``."""
+    return {
+        "stream (--stream)": span,
+        "input layout": [layout.format.value, str(layout.source_column), layout.has_header],
+        SOURCE_LANGUAGE: pair.source_language,
+        "target language (--to)": pair.target_language,
+        "small model": pair.small.fingerprint,
+        "large model": pair.large.fingerprint,
+        "price of the small model": _price(pair.small.card),
+        "price of the large model": _price(pair.large.card),
+        "router": router.fingerprint,
+        "guard (--guard)": options.guard,
+        "weight rule (--weight)": options.weight,
+        "protection of placeholders (--no-protect)": pair.small.protects,
+    }
 
 
 def _price(card: ModelCard) -> list[int | str]:
