@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from routelmt_cli.budget.knapsack import density_order
 from routelmt_cli.budget.money import format_usd
+from routelmt_cli.budget.online import worth_buying
 from routelmt_cli.budget.price_sketch import PriceSketch
 from routelmt_cli.corpus.format import Format, detect_format
 from routelmt_cli.corpus.layout import Layout
@@ -59,7 +59,6 @@ MOST_LINES = 256
 
 _STATE = "stream"
 _MOST_REPEATED = 1 << 16  # sources whose translations are remembered
-_FADED_ITEMS = 200_000  # what came before counts half then
 _NO_SKETCH: dict[str, Any] = {"items": 0, "bins": [], "cost": []}
 
 
@@ -270,16 +269,17 @@ class _Stream:
         )
         values = np.where(plan.allowed, np.maximum(prediction.gain, 0.0) * weight, 0.0)
         cost = prediction.cost_nanousd
-        if self._sketch.items > _FADED_ITEMS:
-            self._sketch.fade(0.5)
-        self._sketch.add(values, cost, of_items=segments.rows)
         left_segments = self._pace.take(segments.rows)
         draft = self._journal.spend_nanousd(SMALL) / self._pace.seen
         coming = int(draft * (left_segments - segments.rows))
-        available = self._budget - self._journal.committed_nanousd() - coming
-        self._price = self._sketch.dual_price(available / left_segments * self._sketch.items)
-        order = density_order(values, cost)
-        order = order[values[order] >= self._price * cost[order]]
+        self._price, order = worth_buying(
+            self._sketch,
+            values,
+            cost,
+            of_items=segments.rows,
+            items_left=left_segments,
+            available_nanousd=self._budget - self._journal.committed_nanousd() - coming,
+        )
         chosen = np.zeros(segments.items, np.bool_)
         chosen[order] = True
         facts = {"share": None, "coming_drafts_nanousd": coming, "dual_price": self._price}

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routelmt_cli.budget import knapsack
+from routelmt_cli.budget.online import worth_buying
 from routelmt_cli.budget.price_sketch import PriceSketch
 
 BIN = 2 ** (1 / 32)
@@ -104,3 +105,50 @@ def test_nothing_and_free_items_need_no_price():
 def test_what_makes_no_sense_is_refused(values, costs):
     with pytest.raises(ValueError, match="must be"):
         PriceSketch().add(np.array(values), np.array(costs))
+
+
+def spend(blocks, budget, size):
+    """Buy of blocks as a stream does; return what was bought is worth, and what it cost."""
+    sketch, left, value, coming = PriceSketch(), budget, 0.0, float(size)
+    for values, costs in blocks:
+        _, order = worth_buying(
+            sketch,
+            values,
+            costs,
+            of_items=len(values),
+            items_left=coming,
+            available_nanousd=left,
+        )
+        fitting = order[np.cumsum(costs[order]) <= left]
+        value += float(values[fitting].sum())
+        left -= int(costs[fitting].sum())
+        coming -= len(values)
+    return value, budget - left
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.5, 1.0])
+@pytest.mark.parametrize("block", [1, 16, 256])
+def test_a_stream_is_worth_nearly_the_plan_of_the_whole(share, block):
+    size = 8192
+    values, costs = market(7, size)
+    budget = int(costs[values > 0].sum() * share)
+    blocks = [(values[at : at + block], costs[at : at + block]) for at in range(0, size, block)]
+    value, spent = spend(blocks, budget, size)
+    assert spent <= budget
+    assert value > 0.97 * knapsack.solve(values, costs, budget).value
+
+
+def test_without_money_only_what_is_free_is_bought():
+    values, costs = np.array([1.0, 2.0, -1.0]), np.array([0, 5, 0])
+    price, order = worth_buying(
+        PriceSketch(), values, costs, of_items=3, items_left=3, available_nanousd=-5
+    )
+    assert price == math.inf and order.tolist() == [0]
+
+
+def test_a_sketch_that_has_seen_much_forgets():
+    sketch = PriceSketch()
+    values, costs = market(8, 5000)
+    for _ in range(60):
+        worth_buying(sketch, values, costs, of_items=5000, items_left=5000, available_nanousd=10**6)
+    assert 100_000 < sketch.items < 210_000

@@ -38,6 +38,14 @@ def test_soak(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_stream():
+    line = line_of("stream.py", "--segments", "4000", "--block", "16")
+    for rows in line["of_the_plan_of_the_whole"].values():
+        assert all(0 < row["first come"] < row["stream"] <= 1 for row in rows.values())
+    steady = line["of_the_plan_of_the_whole"]["steady"]
+    assert all(row["stream"] > 0.98 for row in steady.values())
+
+
 def test_endpoint(tmp_path):
     sizes = ["--segments", "60", "--milliseconds", "20", "--rounds", "1", "--parallel", "4", "8"]
     line = line_of("endpoint.py", *sizes, "--folder", str(tmp_path))
