@@ -144,7 +144,7 @@ def translate(
             if dry_run or as_json:
                 raise UsageError(
                     f"--stream does not go with {'--dry-run' if dry_run else '--json'}",
-                    hint="the report is in the run folder all the same",
+                    hint="the figures are in stream.json in the run folder all the same",
                 )
             figures = run_stream(options, parse_span(stream), console)
             console.show_stream(figures)

@@ -54,6 +54,11 @@ def read_report(run: RunFiles) -> Report:
             raise ValueError(f"{', '.join(wrong)} of another type")
         return report
     except FileNotFoundError:
+        if run.stream_report.exists():
+            raise UsageError(
+                f"{run.path}: a stream has no page and no table",
+                hint=f"its figures are in {run.stream_report}",
+            ) from None
         raise UsageError(f"{run.path}: this run has no report yet", hint=_AGAIN) from None
     except OSError as error:
         raise UsageError(

@@ -24,8 +24,8 @@ from routelmt_cli.translators.cache import cache_folder
 SUFFIX = ".routelmt"
 _LOCK, _JOURNAL = "lock", "journal.sqlite"
 _SOURCES, _PLAN, _REPORT, _DESCRIPTION = "sources.arrow", "plan.parquet", "report.json", "run.json"
-_PAGE, _CHOICE = "report.html", "choice.npy"
-_NAMES = (_LOCK, _JOURNAL, _SOURCES, _PLAN, _REPORT, _PAGE, _CHOICE, _DESCRIPTION)
+_PAGE, _CHOICE, _STREAM = "report.html", "choice.npy", "stream.json"
+_NAMES = (_LOCK, _JOURNAL, _SOURCES, _PLAN, _REPORT, _PAGE, _CHOICE, _STREAM, _DESCRIPTION)
 _RUN_VERSION = 1
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -87,6 +87,11 @@ class RunFiles:
     def report(self) -> Path:
         """The report, a JSON file."""
         return self.path / _REPORT
+
+    @property
+    def stream_report(self) -> Path:
+        """The report of a stream, a JSON file; a stream has no other."""
+        return self.path / _STREAM
 
     @property
     def page(self) -> Path:
@@ -195,7 +200,7 @@ class RunFolder(RunFiles):
 
     def clear(self) -> None:
         """Forget what was planned and reported; what others put into the folder stays."""
-        for path in (self.plan, self.report, self.page):
+        for path in (self.plan, self.report, self.page, self.stream_report):
             path.unlink(missing_ok=True)
 
     def remove(self) -> bool:

@@ -107,7 +107,7 @@ def stream(options: TranslateOptions, span: Span, progress: Progress) -> StreamR
                     running.work(lines)
             finally:
                 report = running.report()
-                with write_whole(folder.report) as file:
+                with write_whole(folder.stream_report) as file:
                     file.write(report.as_json().encode())
     return report
 

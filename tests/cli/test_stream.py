@@ -47,7 +47,7 @@ def report(shell):
     """Read the report of the only stream."""
 
     def read():
-        (path,) = shell.cache.glob("runs/*/report.json")
+        (path,) = shell.cache.glob("runs/*/stream.json")
         return json.loads(path.read_text("utf-8"))
 
     return read
@@ -316,6 +316,17 @@ def test_a_row_that_cannot_be_read_is_named(shell, command, small_chunks):
     assert len(result.text.splitlines()) == 32
     result = shell.run(*command("--on-invalid", "replace", "--restart"), stdin=broken)
     assert result.code == 0 and len(result.text.splitlines()) == 42
+
+
+def test_a_stream_has_figures_and_no_page(shell, command, fails):
+    assert shell.run(*command(), stdin=TEXT).code == 0
+    (folder,) = (shell.cache / "runs").iterdir()
+    error, hint = fails("report", folder)
+    assert "a stream has no page" in error and hint.endswith("stream.json")
+    listed = shell.run("runs", "list", shell.cache / "runs", "--json")
+    assert [one["state"] for one in json.loads(listed.text)] == ["finished"]
+    assert shell.run("runs", "clean", shell.cache / "runs", "--yes").code == 0
+    assert not folder.exists()
 
 
 def test_no_input_is_no_output(shell, command, report):

@@ -29,8 +29,10 @@ def test_safety():
     assert "demo_pair" not in line
 
 
-def test_soak(tmp_path):
-    line = line_of("soak.py", "--segments", "300", "--deterministic", "--folder", str(tmp_path))
+@pytest.mark.parametrize("options", [[], ["--parquet"]])
+def test_soak(tmp_path, options):
+    options = [*options, "--segments", "300", "--deterministic", "--folder", str(tmp_path)]
+    line = line_of("soak.py", *options)
     assert line["segments"] >= line["distinct_segments"] > line["retranslated"] > 0
     assert line["peak_memory_mib"] >= line["imports_memory_mib"] > 0
     assert 0 < line["outside_translator"] <= line["seconds"]["all"]
