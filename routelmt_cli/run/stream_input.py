@@ -7,13 +7,17 @@ them is held up when the models are slower.
 
 from __future__ import annotations
 
+import io
+import os
 import threading
+from collections.abc import Iterator
 from queue import Empty, Queue
 from typing import BinaryIO
 
 from routelmt_cli.errors import MidRunError, UsageError
 
 _WAITING_LINES = 4096
+_BLOCK_BYTES = 1 << 16
 MOST_LINE_BYTES = 64 << 20
 
 
@@ -56,16 +60,40 @@ class StreamInput:
         return lines
 
     def _read(self, stream: BinaryIO) -> None:
+        begun: list[bytes] = []  # of a line whose end has not come
+        size = 0
         try:
-            while line := stream.readline(MOST_LINE_BYTES + 1):
-                if len(line) > MOST_LINE_BYTES:
+            for block in _blocks(stream):
+                *whole, rest = block.split(b"\n")
+                for end in whole:
+                    self._lines.put(b"".join([*begun, end, b"\n"]))
+                    begun, size = [], 0
+                begun.append(rest)
+                size += len(rest)
+                if size > MOST_LINE_BYTES:
                     raise UsageError(
                         f"-: a line of more than {MOST_LINE_BYTES >> 20} MB is no segment",
                         hint="send one segment a line",
                     )
-                self._lines.put(line if line.endswith(b"\n") else line + b"\n")
+            if size:
+                self._lines.put(b"".join([*begun, b"\n"]))
             raise EOFError
         except (EOFError, UsageError) as end:
             self._lines.put(end)
         except (OSError, ValueError) as error:
             self._lines.put(MidRunError(f"-: cannot be read any further: {error}"))
+
+
+def _blocks(stream: BinaryIO) -> Iterator[bytes]:
+    """Read what is there, past the stream's buffer.
+
+    Python aborts where it ends while a thread waits in a buffered read, since it cannot close it.
+    """
+    try:
+        file = io.FileIO(os.dup(stream.fileno()))
+    except io.UnsupportedOperation:
+        yield stream.read()  # in memory: nothing is waited for
+        return
+    with file:
+        while block := file.read(_BLOCK_BYTES):
+            yield block

@@ -267,6 +267,23 @@ def test_an_output_that_nobody_reads_ends_the_stream(shell, command, totals):
     assert "standard output: cannot be written" in error and "Traceback" not in error
 
 
+@pytest.mark.parametrize("budget", ["0.0002", "0.003"])
+def test_a_stream_ends_though_its_producer_is_still_there(shell, command, budget):
+    """By its budget or a signal, with nothing but the line about it."""
+    with shell.start(*command("--quiet", budget=budget), stdin=subprocess.PIPE) as process:
+        process.stdin.write(TEXT)
+        process.stdin.flush()
+        if budget == "0.003":
+            for _ in SOURCES:
+                process.stdout.readline()
+            process.send_signal(signal.SIGTERM)
+        error = process.stderr.read().decode()
+        assert process.wait(60) == (143 if budget == "0.003" else 3)
+        process.stdin.close()
+    assert "Fatal" not in error and "Traceback" not in error
+    assert len(error.splitlines()) <= 2
+
+
 def test_a_server_may_lose_answers(shell, command, tmp_path_factory, totals, report):
     with serve(Endpoint(), tmp_path_factory.mktemp("behind")) as server:
         server.faults = {3: "silence", 5: "no usage"}
