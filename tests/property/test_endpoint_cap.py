@@ -58,7 +58,7 @@ def world(stand_ins, tmp_path_factory):
     budgets=st.lists(st.integers(1, 40), min_size=2, max_size=3).map(sorted),
     crashes=st.lists(st.none() | st.integers(0, 120), min_size=2, max_size=2),
 )
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_the_bill_never_exceeds_the_spend_nor_the_spend_the_budget(world, faults, budgets, crashes):
     server, patch = world
     server.bill, server.asked = [], []
