@@ -9,6 +9,7 @@ off, that never come, that cannot be read or that do not say what they used.
 from __future__ import annotations
 
 import json
+import re
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -217,7 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content[: len(content) // 2])
             self.close_connection = True
         else:
-            self._send(200, answer)
+            self._send(201 if fault == "created" else 200, answer)
 
     def _made(self, body, source, fault, *, is_chat):
         """Make an answer and bill it."""
@@ -235,6 +236,8 @@ class _Handler(BaseHTTPRequestHandler):
         text = " ".join(kept)
         if fault == "filter":
             text = ""
+        if fault == "no markers":
+            text = re.sub(r"ID\d+", "it", text)
         if fault == "lines":
             text = "\n".join(kept)
         choice = {"index": 0, "finish_reason": "length" if used > len(kept) else "stop"}
@@ -275,6 +278,8 @@ class _Handler(BaseHTTPRequestHandler):
             identity = batches.begin(json.loads(content), fault)
             if fault == "lost":
                 self.close_connection = True
+            elif fault == "broken":
+                self._refuse(500, "something went wrong")
             else:
                 self._send(200, batches.state(identity))
         elif rest:

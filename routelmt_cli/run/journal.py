@@ -154,6 +154,20 @@ class Journal(JournalFile):
             (tier, *parameters),
         )
 
+    def release_unsent(self, tier: str) -> None:
+        """Release what is reserved, not settled and not marked as sent: nobody was asked for it."""
+        which = (
+            "tier = ?1 AND NOT is_sent AND NOT EXISTS "
+            "(SELECT 1 FROM hypotheses h WHERE h.tier = ?1 AND h.item = reservations.item)"
+        )
+        with self._transaction():
+            self._put_meta({f"{_NEXT_WAVE}{tier}": self._next_wave(tier)})
+            worst = self._value(
+                f"SELECT coalesce(sum(worst_nanousd), 0) FROM reservations WHERE {which}", (tier,)
+            )
+            self._db.execute(f"DELETE FROM reservations WHERE {which}", (tier,))
+            self._add(tier, spend=0, outstanding=-worst)
+
     def unanswered(self, wave: Wave) -> list[int]:
         """Return the items of a wave that were sent to a server and never settled, rising."""
         rows = self._rows(

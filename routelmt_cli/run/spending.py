@@ -123,13 +123,17 @@ class Spender:
             deterministic=self._deterministic,
             demand=tier.demand,
         ) as translator:
-            if interrupted is not None:
-                lost = []
-                if tier.may_lose_answers:
-                    lost = self._charge_unanswered(tier, interrupted)
+            if interrupted is not None and tier.may_lose_answers:
+                # What was not sent is reserved anew, at what it may cost now.
+                lost = self._charge_unanswered(tier, interrupted)
+                self._journal.release_unsent(tier.name)
+                self._let_go(tier, lost, must(rest[~np.isin(rest, lost)]), tries)
                 bought = self._journal.bought(tier.name, self._segments.items)
+                rest = preference[~bought[preference]]
+                room = _Room(self._journal, tier, wishes)
+            elif interrupted is not None:
                 unsettled = interrupted.items[~bought[interrupted.items]]
-                lost += self._send(tier, translator, interrupted, unsettled)
+                lost = self._send(tier, translator, interrupted, unsettled)
                 rest = rest[~np.isin(rest, interrupted.items)]
                 again = self._let_go(tier, lost, must(rest), tries)
                 room.give_back(again)
@@ -183,8 +187,9 @@ class Spender:
         # is committed whole, so those of an interrupted wave that are bought are whole groups.
         sources, name = self._segments.sources.take(items), self._journal.wave_name(wave)
         requests = tier.requests(items, sources, name)
+        broken: list[MidRunError] = []
         if tier.may_lose_answers:
-            requests = self._marked(tier, requests)
+            requests = self._marked(tier, requests, broken)
         lost = []
         for commit in self._commits(tier, translator, requests):
             hypotheses = [_hypothesis(tier, wave, outcome) for outcome in commit]
@@ -195,18 +200,27 @@ class Spender:
             self._progress.advance(done, self._journal.spend_nanousd())
             if not tier.may_lose_answers:
                 self._deadline.check()
+        if broken:
+            raise broken[0]
         self._deadline.check()
         return lost
 
-    def _marked(self, tier: Tier, requests: Iterable[Request]) -> Iterator[Request]:
+    def _marked(
+        self, tier: Tier, requests: Iterable[Request], broken: list[MidRunError]
+    ) -> Iterator[Request]:
         """Mark requests as they are sent, so that a crash knows what a server may have charged.
 
-        When the time is over none is sent any more; what is under way then is waited for.
+        When the time is over, or a mark cannot be written, none is sent any more; what is under
+        way then is waited for.
         """
         for request in requests:
             if self._deadline.is_over:
                 return
-            self._journal.mark_sent(tier.name, request.item)
+            try:
+                self._journal.mark_sent(tier.name, request.item)
+            except MidRunError as error:
+                broken.append(error)
+                return
             yield request
 
     def _commits(

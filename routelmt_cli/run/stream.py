@@ -41,6 +41,7 @@ from routelmt_cli.run.kept_model import KeptModel
 from routelmt_cli.run.options import TranslateOptions
 from routelmt_cli.run.planning import RunPlan
 from routelmt_cli.run.prediction import knowing, predict
+from routelmt_cli.run.preparation import reserved_columns
 from routelmt_cli.run.progress import Progress, Silent
 from routelmt_cli.run.segments import Segments, scan
 from routelmt_cli.run.setup import Pair, find_limit, find_pair_and_router, stream_identity
@@ -160,8 +161,18 @@ class _Stream:
         BudgetError
             The budget does not bear the drafts any more; as many as it bears are written.
         """
-        with self._corpus(lines) as corpus:
-            segments = scan(corpus, self._folder.sources, self._repeated)
+        with ExitStack() as opened:
+            try:
+                corpus = opened.enter_context(self._corpus(lines))
+                segments = scan(corpus, self._folder.sources, self._repeated)
+            except UsageError:
+                if len(lines) == 1:
+                    raise
+                opened.close()
+                half = len(lines) // 2
+                self.work(lines[:half])  # whatever can be read before it is answered
+                self.work(lines[half:])
+                return
             small = self._tier(SMALL, self._pair.small, segments)
             rows = self._rows_that_fit(small, segments)
             if rows == len(lines):
@@ -203,7 +214,12 @@ class _Stream:
         path = Path(f"{self._folder.sources}.chunk")
         path.write_bytes((self._header or b"") + b"".join(lines))
         try:
-            yield open_corpus(path, self._layout, display_name=f"- (after {self._lines:,} lines)")
+            yield open_corpus(
+                path,
+                self._layout,
+                display_name=f"- (after {self._lines:,} lines)",
+                reserved=reserved_columns(self._options),
+            )
         finally:
             path.unlink(missing_ok=True)
 

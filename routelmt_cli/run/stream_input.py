@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import threading
 from collections.abc import Iterator
 from queue import Empty, Queue
@@ -95,5 +96,8 @@ def _blocks(stream: BinaryIO) -> Iterator[bytes]:
         yield stream.read()  # in memory: nothing is waited for
         return
     with file:
-        while block := file.read(_BLOCK_BYTES):
-            yield block
+        while (block := file.read(_BLOCK_BYTES)) != b"":
+            if block is None:  # somebody else who has it made it not to wait
+                select.select([file], [], [])
+            else:
+                yield block

@@ -7,7 +7,6 @@ expected to cost is put aside first. It decides nothing about single segments.
 
 from __future__ import annotations
 
-import math
 import re
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from routelmt_cli.errors import UsageError
 
 _SPAN = re.compile(r"(?P<hours>[0-9]+(\.[0-9]+)?)h|(?P<segments>[0-9][0-9_]*)")
 _MOST_SEGMENTS = 10**15
+_MOST_HOURS = 1e6
 _SECONDS_PER_HOUR = 3600.0
 _FIRST_SECONDS = 1.0  # a stream's rate is not known better before
 
@@ -53,7 +53,7 @@ def parse_span(text: str) -> Span:
             return Span(segments=segments)
     if match is not None and match["hours"] is not None:
         hours = float(match["hours"])
-        if 0 < hours < math.inf:
+        if 0 < hours <= _MOST_HOURS:
             return Span(hours=hours)
     raise UsageError(
         f"invalid value for '--stream': {text!r}",

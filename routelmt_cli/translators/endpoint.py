@@ -12,6 +12,7 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
@@ -33,7 +34,8 @@ from routelmt_cli.translators.endpoint_prompter import EndpointPrompter, endpoin
 from routelmt_cli.translators.notes import Notes
 from routelmt_cli.translators.protocol import Outcome, Request, TokenCounts
 
-_MOST_LOST_IN_A_ROW = 20
+_MOST_LOST_IN_A_CALL = 20
+_MOST_LOST_IN_A_ROW = 100
 _MOST_REJECTED_AT_FIRST = 5
 _CLOSING_SECONDS = 1.0
 _MOST_IN_A_COMMIT = 64
@@ -82,7 +84,7 @@ class EndpointTranslator:
         self._with_logprobs = with_logprobs
         self._limit = AdaptiveLimit(self.group_size)
         self._connection = EndpointConnection(card, self.group_size)
-        self._answers = self._lost_in_a_row = self._rejected = 0
+        self._answers = self._lost_in_a_row = self._lost_in_this_call = self._rejected = 0
         self._down: MidRunError | None = None
         self._loop = asyncio.new_event_loop()
         # A daemon: a request that is under way holds up no process that was told to end.
@@ -93,7 +95,7 @@ class EndpointTranslator:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with suppress(TimeoutError):
+        with suppress(TimeoutError, FutureTimeoutError):  # one and the same since Python 3.11
             self._submit(self._connection.close()).result(_CLOSING_SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_CLOSING_SECONDS)
@@ -113,7 +115,7 @@ class EndpointTranslator:
             The server is down, or refuses key, address, model or account.
         """
         finished: _Finished = SimpleQueue()
-        self._lost_in_a_row = 0  # what was lost before may be all that these requests are
+        self._lost_in_this_call = 0  # what was lost before may be all that these requests are
         under_way: dict[int, Future[None]] = {}
         remaining = iter(enumerate(requests))
         try:
@@ -204,11 +206,15 @@ class EndpointTranslator:
         if isinstance(reply, Answer):
             self._limit.answered()
             self._answers += 1
-            self._lost_in_a_row = 0
+            self._lost_in_a_row = self._lost_in_this_call = 0
         elif isinstance(reply, Lost):
             self._limit.refused()
             self._lost_in_a_row += 1
-            if self._lost_in_a_row >= _MOST_LOST_IN_A_ROW:
+            self._lost_in_this_call += 1
+            if (
+                self._lost_in_this_call >= _MOST_LOST_IN_A_CALL
+                or self._lost_in_a_row >= _MOST_LOST_IN_A_ROW
+            ):
                 # Not raised: that this one may have been charged must be told.
                 self._down = self._down or self._trouble(f"{reply.reason}; so were those before it")
         else:

@@ -87,13 +87,18 @@ def answer_of(data: object) -> Answer:
         failure = "the server's content filter refused it"
     prompt, output = _usage(data.get("usage") if isinstance(data, dict) else None)
     return Answer(
-        text="" if failure else _BREAKS.sub(" ", str(text or "").strip()),
+        text="" if failure else _BREAKS.sub(" ", _whole(str(text or "")).strip()),
         prompt_tokens=prompt,
         output_tokens=output,
         truncated=reason == "length",
         failure=failure,
         statistics=_statistics(choice.get("logprobs"), is_chat=is_chat),
     )
+
+
+def _whole(text: str) -> str:
+    """Replace halves of characters, which JSON can hold and UTF-8 cannot."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _usage(usage: object) -> tuple[int | None, int | None]:
@@ -122,7 +127,7 @@ def _statistics(logprobs: object, *, is_chat: bool) -> TokenStatistics | None:
         if not rows:
             return None
         return TokenStatistics.of_rows([_row(own, others) for own, others in rows])
-    except (TypeError, KeyError, ValueError, AttributeError):
+    except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
         return None  # not in the form of the protocol, so not offered
 
 

@@ -85,6 +85,7 @@ class BatchTranslator:
         self.context_limit = self._prompter.context_limit
         self.group_size = batch.most_requests
         self._batch, self._tries = batch, endpoint_of(card).tries
+        self._most_requests = batch.most_requests
         self._with_logprobs = with_logprobs
         self._connection = EndpointConnection(card, _CONNECTIONS)
         self._loop = asyncio.new_event_loop()
@@ -126,10 +127,13 @@ class BatchTranslator:
                 state = self._state(identity)
                 status = state.get("status")
                 if status == "failed":
-                    if not self._is_full(identity, state):
+                    names = under_way.pop(identity)
+                    if not _is_full(state) or (not under_way and len(names) == 1):
                         raise self._refused(identity, state)
-                    waiting.extendleft(reversed(under_way.pop(identity)))
+                    waiting.extendleft(reversed(names))
                     at_once = max(1, len(under_way))  # wait for those before it
+                    if not under_way:  # there are none: it is too large
+                        self._most_requests = len(names) // 2
                 elif status in _ENDED:
                     jobs.answer(self._replies(state, under_way.pop(identity)))
                     at_once, has_news = self._batch.at_once, True
@@ -167,7 +171,7 @@ class BatchTranslator:
         names: list[str] = []
         lines: list[bytes] = []
         size = 0
-        while waiting and len(names) < self._batch.most_requests:
+        while waiting and len(names) < self._most_requests:
             line = request_line(waiting[0], self._connection.place, jobs.bodies[waiting[0]])
             if names and size + len(line) > _MOST_FILE_BYTES:
                 break
@@ -190,16 +194,29 @@ class BatchTranslator:
             "completion_window": self._batch.window,
             "metadata": {_WAVE: wave},
         }
-        reply = self._call("POST", "batches", may_repeat=False, json=order)
-        if isinstance(reply, bytes):
-            return str(self._read(reply, "batches").get("id"))
-        # It may have begun: another one would pay for all of it twice.
+        tried = 0
+        while True:
+            reply = self._call("POST", "batches", may_repeat=False, json=order)
+            tried += 1
+            if isinstance(reply, bytes):
+                return str(self._read(reply, "batches").get("id"))
+            if isinstance(reply, Rejected):
+                raise self._trouble(reply.reason)
+            # It may have begun: another one would pay for all of it twice.
+            identity = self._look_for(file.get("id"))
+            if identity is not None:
+                return identity
+            if isinstance(reply, Lost) or tried == self._tries:
+                raise self._trouble(f"nobody knows whether a batch has begun: {reply.reason}")
+
+    def _look_for(self, file: object) -> str | None:
+        """Look for a batch of a file, which may take a moment to be listed."""
         for _ in range(_LOOKS_FOR_A_LOST_BATCH):
             time.sleep(self._batch.poll_seconds)
             for state in self._list():
-                if state.get("input_file_id") == file.get("id"):
+                if state.get("input_file_id") == file:
                     return str(state.get("id"))
-        raise self._trouble(f"nobody knows whether a batch has begun: {reply.reason}")
+        return None
 
     def _state(self, identity: str) -> dict[str, Any]:
         return self._json("GET", f"batches/{identity}")
@@ -226,9 +243,6 @@ class BatchTranslator:
         )
         return reply if isinstance(reply, bytes) else None
 
-    def _is_full(self, identity: str, state: dict[str, Any]) -> bool:
-        return any(one.get("code") == _FULL for one in _errors(state))
-
     def _refused(self, identity: str, state: dict[str, Any]) -> MidRunError:
         said = "; ".join(str(one.get("message")) for one in _errors(state)[:3])
         return self._trouble(f"batch {identity} is refused: {said or 'it does not say why'}")
@@ -252,13 +266,18 @@ class BatchTranslator:
 
     def _call(
         self, method: str, place: str, *, may_repeat: bool = True, **content: Any
-    ) -> bytes | Lost | Rejected:
-        """Send one request, again while it is refused for the moment, or lost and harmless."""
+    ) -> bytes | Busy | Lost | Rejected:
+        """Send one request, again while it is refused for the moment, or lost and harmless.
+
+        What may not be repeated is so only where it surely had no effect.
+        """
         tried = 0
         while True:
             reply = self._run(self._connection.exchange(method, place, **content))
             tried += 1
-            if isinstance(reply, (bytes, Rejected)) or (isinstance(reply, Lost) and not may_repeat):
+            if isinstance(reply, (bytes, Rejected)):
+                return reply
+            if not may_repeat and not (isinstance(reply, Busy) and reply.is_free):
                 return reply
             pause = pause_seconds(tried, reply if isinstance(reply, Busy) else Busy(reply.reason))
             if tried == self._tries or pause is None:
@@ -272,6 +291,10 @@ class BatchTranslator:
         return self._connection.trouble(
             reason, "run the same command again to continue; batches that are under way are found"
         )
+
+
+def _is_full(state: dict[str, Any]) -> bool:
+    return any(one.get("code") == _FULL for one in _errors(state))
 
 
 def _errors(state: dict[str, Any]) -> list[dict[str, Any]]:

@@ -100,12 +100,18 @@ class EndpointCard:
         """The server's name and port, as its URL has them."""
         return urlsplit(self.url).netloc
 
+    @property
+    def is_here(self) -> bool:
+        """Whether the server is on this machine."""
+        return _is_here(urlsplit(self.url).hostname or "")
+
     def identity(self) -> dict[str, Any]:
         """Return what the hypotheses, and the lengths that a router learns, depend on."""
         return {
             "url": self.url,
             "model": self.model,
             "body": self.body,
+            "cap_name": self.cap_name,
             "bytes_per_token": self.bytes_per_token,
             "top_logprobs": self.top_logprobs,
         }

@@ -48,10 +48,14 @@ class Busy:
         In words.
     wait_seconds
         How long it asks to be left alone; None where it does not say.
+    is_free
+        Whether it surely did nothing; a server that broke may have begun what it was asked for,
+        though it charges no answer that it did not give.
     """
 
     reason: str
     wait_seconds: float | None = None
+    is_free: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +115,23 @@ class EndpointConnection:
         tls = httpx.create_ssl_context()
         # httpx looks at every connection of a pool whenever a request begins or ends, so that one
         # pool of 256 spends its time on that (benchmarks/endpoint.py).
-        self._pools = [
-            httpx.AsyncClient(
-                headers=headers,
-                timeout=httpx.Timeout(endpoint.timeout_seconds, connect=_CONNECT_SECONDS),
-                limits=limits,
-                verify=tls,
-            )
-            for _ in range(math.ceil(connections / _POOL_CONNECTIONS))
-        ]
+        try:
+            self._pools = [
+                httpx.AsyncClient(
+                    headers=headers,
+                    timeout=httpx.Timeout(endpoint.timeout_seconds, connect=_CONNECT_SECONDS),
+                    limits=limits,
+                    verify=tls,
+                    # A proxy would be sent the key as it is, and has no way to this machine.
+                    trust_env=not endpoint.is_here,
+                )
+                for _ in range(math.ceil(connections / _POOL_CONNECTIONS))
+            ]
+        except (ImportError, ValueError) as error:
+            raise UsageError(
+                f"the proxy of the environment cannot be used: {error}",
+                hint="correct HTTPS_PROXY or ALL_PROXY, or unset them",
+            ) from error
         self._under_way = [0] * len(self._pools)
 
     async def close(self) -> None:
@@ -202,7 +214,7 @@ class EndpointConnection:
                 status, body = response.status_code, await _content(response, most_bytes)
                 if body is None:
                     return Lost("its answer is too long")
-                if status == httpx.codes.OK:
+                if httpx.codes.is_success(status):
                     return body
                 if may_be_gone and status in _GONE_STATUS:
                     return Rejected(f"{self._endpoint.host} has no {place} any more")
@@ -238,7 +250,7 @@ class EndpointConnection:
         if status in _LOST_STATUS:
             return Lost(reason)
         if status in _BUSY_STATUS or status >= 500:
-            return Busy(reason, wait_seconds(headers))
+            return Busy(reason, wait_seconds(headers), is_free=status < 500)
         return Rejected(reason)
 
     def trouble(self, reason: str, hint: str | None = None) -> MidRunError:

@@ -85,7 +85,13 @@ class Model:
             with_states=with_states,
             demand=demand,
         )
-        return ProtectingTranslator(inside) if self.protects else inside
+        if not self.protects:
+            return inside
+        endpoint = self.card.endpoint
+        # What a batch answered is found again, and a model that runs here charges nobody.
+        return ProtectingTranslator(
+            inside, tells_all=endpoint is not None and endpoint.batch is None
+        )
 
     def _open_translator(
         self,

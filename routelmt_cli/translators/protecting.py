@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from routelmt_cli.errors import MidRunError
 from routelmt_cli.protection.markers import Marked, joined, mark
 from routelmt_cli.protection.spans import find_spans
 from routelmt_cli.translators.hidden_state import mean_state
@@ -136,10 +137,13 @@ class ProtectingTranslator:
     ----------
     inside
         The translator that is sent markers and stretches.
+    tells_all
+        Whether what a first try used must be told though its second one does not come about: who
+        runs the model charges it.
     """
 
-    def __init__(self, inside: Translator) -> None:
-        self._inside = inside
+    def __init__(self, inside: Translator, *, tells_all: bool = False) -> None:
+        self._inside, self._tells_all = inside, tells_all
         self.prefix_tokens = inside.prefix_tokens
         self.context_limit = inside.context_limit
         self.deterministic = inside.deterministic
@@ -181,18 +185,23 @@ class ProtectingTranslator:
                 else:
                     yield request
 
-        for commit in self._inside.translate(marked()):
-            whole = []
-            for outcome in commit:
-                request, its = sent.pop(outcome.item, (None, None))
-                if request is None or its is None or outcome.failure is not None:
-                    whole.append(outcome)
-                elif (text := its.restore(outcome.text)) is not None:
-                    whole.append(replace(outcome, text=text))
-                else:
-                    lost.append((request, outcome))
-            if whole or not commit:  # which says that the translator waits
-                yield whole
+        try:
+            for commit in self._inside.translate(marked()):
+                whole = []
+                for outcome in commit:
+                    request, its = sent.pop(outcome.item, (None, None))
+                    if request is None or its is None or outcome.failure is not None:
+                        whole.append(outcome)
+                    elif (text := its.restore(outcome.text)) is not None:
+                        whole.append(replace(outcome, text=text))
+                    else:
+                        lost.append((request, outcome))
+                if whole or not commit:  # which says that the translator waits
+                    yield whole
+        except MidRunError as error:
+            if lost and self._tells_all:
+                yield [_of_parts(before, Pieces((), ()), [], error.message) for _, before in lost]
+            raise
         if lost:
             # As they were asked for, not as they came back.
             yield from self._in_stretches(sorted(lost, key=lambda one: one[0].item))
@@ -210,21 +219,35 @@ class ProtectingTranslator:
             replace(lost[row][0], item=at, source=text)
             for at, (row, text) in enumerate(zip(owner, texts, strict=True))
         )
-        for commit in self._inside.translate(requests):
-            whole = []
-            for outcome in commit:
-                row = owner[outcome.item]
-                found[row][outcome.item - first[row]] = outcome
-                if len(found[row]) == len(pieces[row].texts):
-                    parts = [found[row][at] for at in range(len(found[row]))]
-                    whole.append(_of_parts(lost[row][1], pieces[row], parts))
-            if whole or not commit:
-                yield whole
+        try:
+            for commit in self._inside.translate(requests):
+                whole = []
+                for outcome in commit:
+                    row = owner[outcome.item]
+                    found[row][outcome.item - first[row]] = outcome
+                    if len(found[row]) == len(pieces[row].texts):
+                        parts = [found[row][at] for at in range(len(found[row]))]
+                        whole.append(_of_parts(lost[row][1], pieces[row], parts))
+                if whole or not commit:
+                    yield whole
+        except MidRunError as error:
+            rest = [row for row, its in enumerate(pieces) if len(found[row]) < len(its.texts)]
+            if rest and self._tells_all:
+                yield [
+                    _of_parts(lost[row][1], pieces[row], list(found[row].values()), error.message)
+                    for row in rest
+                ]
+            raise
 
 
-def _of_parts(before: Outcome, pieces: Pieces, parts: Sequence[Outcome]) -> Outcome:
-    """Make one outcome of the stretches of a source, and of the try whose markers got lost."""
-    failed = next((part.failure for part in parts if part.failure is not None), None)
+def _of_parts(
+    before: Outcome, pieces: Pieces, parts: Sequence[Outcome], failure: str | None = None
+) -> Outcome:
+    """Make one outcome of the stretches of a source, and of the try whose markers got lost.
+
+    With a ``failure`` of all, not every part needs to be there.
+    """
+    failed = failure or next((part.failure for part in parts if part.failure is not None), None)
     texts = [_without_new_end(part.text) for part in parts]
     states = [part.state for part in parts if part.state is not None]
     return Outcome(

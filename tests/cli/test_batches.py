@@ -171,6 +171,38 @@ def test_a_batch_that_is_refused_for_the_moment_is_begun_later(server, shell, tr
     assert requests_in(server) == len(server.bill) == ledger().count("large")
 
 
+def test_a_file_above_the_accounts_limit_is_cut_smaller(server, shell, translate, ledger):
+    class Limit(dict):
+        """A server that takes no more than four requests in a file."""
+
+        def get(self, number, default=None):
+            last = list(server.batches.files.values())[-1]
+            return "full" if last.count(b"\n") > 4 else default
+
+    server.batches.faults = Limit()
+    write_batch_card(shell, server, at_once=1)
+    result = shell.run(*translate())
+    assert result.code == 0, result.stderr
+    assert requests_in(server) == len(server.bill) == ledger().count("large")
+
+
+def test_one_request_above_the_accounts_limit_ends_the_run(server, shell, translate):
+    server.batches.faults = dict.fromkeys(range(1000), "full")
+    result = shell.run(*translate())
+    assert result.code == 4 and "is refused: it is full" in result.stderr
+    assert len(server.batches.begun) < 20
+
+
+def test_a_server_that_breaks_when_it_has_begun_a_batch_begins_no_other(
+    server, shell, translate, ledger
+):
+    server.batches.faults = {0: "broken", 2: "broken"}
+    result = shell.run(*translate())
+    assert result.code == 0, result.stderr
+    assert requests_in(server) == len(server.bill) == ledger().count("large")
+    assert ledger().totals["large"] == (nanousd(server.bill), 0)
+
+
 def test_a_batch_that_is_invalid_ends_the_run(server, shell, translate, ledger):
     server.batches.faults = {1: "invalid"}
     result = shell.run(*translate())

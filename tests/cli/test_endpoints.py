@@ -11,6 +11,8 @@ import pytest
 from endpoint_server import KEY, Endpoint, serve
 from made_up import SOURCES, rows_of, write_card, write_tsv
 
+from routelmt_cli.errors import MidRunError
+from routelmt_cli.run.journal import Journal
 from routelmt_cli.translators import endpoint_patience
 
 PRICE = (1.0, 4.0)
@@ -174,6 +176,42 @@ def test_more_tokens_than_can_be_are_refused_and_nothing_is_overspent(
     assert "more than it was allowed" in result.stderr
     assert "hint: raise 'template_tokens'" in result.stderr
     assert sum(ledger().totals["large"]) <= 10**7
+
+
+def test_a_card_that_is_corrected_after_an_overrun_goes_on(server, shell, translate, ledger):
+    server.faults = lambda number, _: "greedy" if number >= 2 else None
+    assert shell.run(*translate()).code == 4
+    server.faults = {}
+    text = (shell.folder / "large.toml").read_text()
+    (shell.folder / "large.toml").write_text(
+        text.replace("[endpoint.body]", "template_tokens = 2000\n[endpoint.body]")
+    )
+    result = shell.run(*translate())
+    assert result.code == 0, result.stderr
+    assert ledger().totals["large"][1] == 0
+
+
+@pytest.mark.parametrize("after", [1, 5, 12])
+def test_a_mark_that_cannot_be_written_ends_the_run_and_loses_nothing(
+    server, shell, translate, ledger, monkeypatch, after
+):
+    marks, mark = [], Journal.mark_sent
+
+    def failing(journal, tier, item):
+        marks.append(item)
+        if len(marks) == after:
+            raise MidRunError("journal.sqlite: cannot write the journal: disk full")
+        mark(journal, tier, item)
+
+    server.seconds = 0.1
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "mark_sent", failing)
+        result = shell.run(*translate())
+    assert result.code == 4 and "disk full" in result.stderr
+    assert ledger().totals["large"][0] == nanousd(server.bill)
+    server.seconds = 0.0
+    assert shell.run(*translate()).code == 0
+    assert ledger().totals["large"] == (nanousd(server.bill), 0)
 
 
 def test_a_missing_key_is_named_before_anything_is_done(server, shell, translate, fails):

@@ -329,8 +329,8 @@ def test_a_row_that_cannot_be_read_is_named(shell, command, small_chunks):
     broken = b"One line.\n" * 40 + b"caf\xe9\n" + b"Another.\n"
     result = shell.run(*command(), stdin=broken)
     assert result.code == 2
-    assert "- (after 32 lines) line 9 is not valid UTF-8" in result.stderr
-    assert len(result.text.splitlines()) == 32
+    assert "- (after 40 lines) line 1 is not valid UTF-8" in result.stderr
+    assert len(result.text.splitlines()) == 40
     result = shell.run(*command("--on-invalid", "replace", "--restart"), stdin=broken)
     assert result.code == 0 and len(result.text.splitlines()) == 42
 
@@ -344,6 +344,25 @@ def test_a_stream_has_figures_and_no_page(shell, command, fails):
     assert [one["state"] for one in json.loads(listed.text)] == ["finished"]
     assert shell.run("runs", "clean", shell.cache / "runs", "--yes").code == 0
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines", "answered"),
+    [
+        ("jsonl", ['{"source": "one word"}'] * 5 + ['{"source": "x", "tier": 1}'], 5),
+        ("jsonl", ['{"source": "one word"}'] * 3 + ["{"], 3),
+        ("tsv", ["source\ttranslation", "one\ttwo"], 0),
+        ("tsv", ["id\tsource", "1\tone", "2"], 2),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_it_is_paid(
+    shell, command, report, kind, lines, answered
+):
+    text = "".join(f"{line}\n" for line in lines).encode()
+    result = shell.run(*command("--format", kind), stdin=text)
+    assert result.code == 2, result.stderr
+    assert len(result.text.splitlines()) == answered
+    assert report()["segments"] == (answered if kind == "jsonl" else max(0, answered - 1))
 
 
 def test_no_input_is_no_output(shell, command, report):

@@ -64,6 +64,20 @@ def test_a_line_is_there_when_its_end_has_come():
         assert lines.chunk(10) == lines.chunk(10) == []
 
 
+def test_a_pipe_that_does_not_wait_is_waited_for():
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    with os.fdopen(read, "rb") as stream:
+        lines = StreamInput(stream)
+        os.write(write, b"one\n")
+        assert lines.chunk(10) == [b"one\n"]
+        time.sleep(0.1)
+        os.write(write, b"two\n")
+        assert lines.chunk(10) == [b"two\n"]
+        os.close(write)
+        assert lines.chunk(10) == []
+
+
 def test_a_line_without_end_is_refused(monkeypatch):
     monkeypatch.setattr(stream_input, "MOST_LINE_BYTES", 1 << 20)
     with piped([b"good\n", b"x" * 60_000, b"x" * 60_000, *[b"x" * 60_000] * 20]) as stream:

@@ -12,6 +12,7 @@ from routelmt_cli.translators import endpoint_patience
 from routelmt_cli.translators.card import load_card
 from routelmt_cli.translators.endpoint import EndpointTranslator
 from routelmt_cli.translators.endpoint_connection import check_endpoint, wait_seconds
+from routelmt_cli.translators.models import find_model
 from routelmt_cli.translators.protocol import Request
 
 SOURCES = [f"word{number} and the lantern" for number in range(12)]
@@ -89,6 +90,60 @@ def test_an_answer_that_does_not_say_what_it_used_is_kept(server, translate):
     outcomes, _ = translate()
     (one,) = [one for one in outcomes.values() if one.unmetered]
     assert one.text and one.failure is None
+
+
+def test_any_success_is_an_answer(server, translate):
+    server.faults = {0: "created", 3: "created"}
+    outcomes, error = translate()
+    assert error is None
+    assert told(outcomes) == sorted(server.bill)
+
+
+def test_no_proxy_stands_before_a_server_on_this_machine(server, translate, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    outcomes, error = translate()
+    assert error is None and len(outcomes) == len(SOURCES)
+
+
+def test_a_proxy_that_cannot_be_used_is_told(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "socks9://127.0.0.1:9")
+    card = load_card(server.card(tmp_path / "card.toml", url="https://127.0.0.2.example"))
+    with pytest.raises(UsageError, match="the proxy of the environment cannot be used"):
+        EndpointTranslator(card, "en", "de", with_logprobs=False)
+
+
+def test_answers_lost_in_many_calls_end_the_run(server, tmp_path):
+    server.faults = lambda *_: "silence"
+    card = load_card(server.card(tmp_path / "card.toml"))
+    with (
+        EndpointTranslator(card, "en", "de", with_logprobs=False) as translator,
+        pytest.raises(MidRunError, match="so were those before it"),
+    ):
+        for call in range(200):
+            list(translator.translate([Request(call, "word")]))
+    assert len(server.bill) == 100
+
+
+@pytest.mark.parametrize("at", [4, 9, 13])
+def test_what_waits_for_a_second_try_is_told_when_the_server_goes_away(server, tmp_path, at):
+    """Its markers got lost, so its outcome was held back; it is billed all the same."""
+    server.faults = lambda number, _: "no money" if number >= at else "no markers"
+    card = load_card(server.card(tmp_path / "card.toml", parallel=1))
+    sources = [f"Press {{key{number}}} and open {{door{number}}} now." for number in range(6)]
+    outcomes = []
+    with (
+        find_model(card, "en", "de", protects=True).open_translator(
+            with_logprobs=False, deterministic=False
+        ) as translator,
+        pytest.raises(MidRunError, match="exceeded your quota"),
+    ):
+        for commit in translator.translate(map(Request, range(6), sources)):
+            outcomes += commit
+    assert sum(one.prompt_tokens for one in outcomes) == sum(prompt for prompt, _ in server.bill)
+    assert sum(one.output_tokens for one in outcomes) == sum(out for _, out in server.bill)
+    assert len({one.item for one in outcomes}) == len(outcomes)
 
 
 @pytest.mark.parametrize("fault", FOR_GOOD)

@@ -65,6 +65,10 @@ def test_a_translation_is_one_line():
     assert read(chat("Eins \n\tzwei\u2028drei\n")).text == "Eins zwei drei"
 
 
+def test_half_a_character_is_replaced():
+    assert read(chat("half \ud83d")).text == "half ?"
+
+
 def test_the_cap_is_told():
     assert read(chat(finish_reason="length")).truncated
 
@@ -125,6 +129,7 @@ def test_probabilities_are_those_of_the_tokens():
         {"content": [None]},
         [],
         {"content": [{"logprob": float("nan")}]},
+        {"content": [{"logprob": -(10**400)}]},
     ],
 )
 def test_probabilities_that_make_no_sense_are_none(logprobs):

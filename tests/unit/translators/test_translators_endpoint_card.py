@@ -141,8 +141,9 @@ def test_the_fingerprint_is_of_what_makes_the_hypotheses(write):
         fingerprint(('"big-1"', '"big-2"')),
         fingerprint(("api.example", "eu.example")),
         fingerprint(('"none"', '"low"')),
+        fingerprint(("model =", 'cap_name = "max_completion_tokens"\nmodel =')),
     ]
-    assert len({fingerprint(), *others}) == 4
+    assert len({fingerprint(), *others}) == 5
 
 
 def test_a_shared_prefix_is_paid_by_every_request(write):
