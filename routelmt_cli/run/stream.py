@@ -175,7 +175,7 @@ class _Stream:
                 return
             small = self._tier(SMALL, self._pair.small, segments)
             rows = self._rows_that_fit(small, segments)
-            if rows == len(lines):
+            if rows == segments.rows:
                 self._translate(corpus, segments, small)
                 self._lines += len(lines)
                 return

@@ -115,6 +115,15 @@ def test_tables_and_json_lines(shell, command, small_chunks):
     assert [json.loads(line)["n"] for line in result.text.splitlines()] == [*range(len(SOURCES))]
 
 
+def test_an_empty_line_is_no_json_line_in_a_stream_either(shell, command):
+    lines = [json.dumps({"source": source}) for source in SOURCES[:12]]
+    lines.insert(7, "")
+    stdin = "".join(f"{line}\n" for line in lines).encode()
+    result = shell.run(*command("--format", "jsonl"), stdin=stdin)
+    assert result.code == 2 and "(after 7 lines) line 1 is blank" in result.stderr
+    assert len(result.text.splitlines()) == 7
+
+
 def test_what_came_before_costs_nothing(shell, command, report, small_chunks):
     result = shell.run(*command(span="3000", budget="0.01"), stdin=TEXT * 3)
     assert result.code == 0, result.stderr
