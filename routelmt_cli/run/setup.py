@@ -327,14 +327,8 @@ def identity(
     return {
         "input file": source.sha256,
         "input layout": describe_layout(source.corpus),
-        SOURCE_LANGUAGE: pair.source_language,
-        "target language (--to)": pair.target_language,
-        "small model": pair.small.fingerprint,
-        "large model": pair.large.fingerprint,
-        "price of the small model": _price(pair.small.card),
-        "price of the large model": _price(pair.large.card),
+        **_pair_identity(pair),
         "decoding mode (--deterministic)": deterministic,
-        "protection of placeholders (--no-protect)": pair.small.protects,
         # It says where long segments are cut, and so what they may cost.
         "context size of the models": [
             model.card.decoding.context_tokens for model in (pair.small, pair.large)
@@ -387,15 +381,21 @@ def stream_identity(
     return {
         "stream (--stream)": span,
         "input layout": [layout.format.value, str(layout.source_column), layout.has_header],
+        **_pair_identity(pair),
+        "router": router.fingerprint,
+        "guard (--guard)": options.guard,
+        "weight rule (--weight)": options.weight,
+    }
+
+
+def _pair_identity(pair: Pair) -> dict[str, Any]:
+    return {
         SOURCE_LANGUAGE: pair.source_language,
         "target language (--to)": pair.target_language,
         "small model": pair.small.fingerprint,
         "large model": pair.large.fingerprint,
         "price of the small model": _price(pair.small.card),
         "price of the large model": _price(pair.large.card),
-        "router": router.fingerprint,
-        "guard (--guard)": options.guard,
-        "weight rule (--weight)": options.weight,
         "protection of placeholders (--no-protect)": pair.small.protects,
     }
 

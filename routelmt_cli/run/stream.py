@@ -25,7 +25,7 @@ import numpy.typing as npt
 from routelmt_cli.budget.money import format_usd
 from routelmt_cli.budget.online import worth_buying
 from routelmt_cli.budget.price_sketch import PriceSketch
-from routelmt_cli.corpus.format import Format, detect_format
+from routelmt_cli.corpus.format import Format
 from routelmt_cli.corpus.layout import Layout
 from routelmt_cli.corpus.reader import open_corpus
 from routelmt_cli.corpus.segments import Corpus
@@ -48,6 +48,7 @@ from routelmt_cli.run.setup import Pair, find_limit, find_pair_and_router, strea
 from routelmt_cli.run.shielding import shielded
 from routelmt_cli.run.spending import Spender, left_nanousd, needed_nanousd
 from routelmt_cli.run.stream_input import StreamInput
+from routelmt_cli.run.stream_limits import refuse_unsuited, stream_layout
 from routelmt_cli.run.stream_pace import Pace, Span
 from routelmt_cli.run.stream_report import StreamReport
 from routelmt_cli.run.streams import discard
@@ -80,13 +81,13 @@ def stream(options: TranslateOptions, span: Span, progress: Progress) -> StreamR
     UsageError, BudgetError, MidRunError
         As their texts say; the stream can be continued after each of them.
     """
-    budget = _refuse_unsuited(options)
+    budget = refuse_unsuited(options)
     pair, router = find_pair_and_router(options, progress, lambda _: None)
     for model in (pair.small, pair.large):
         if model.card.endpoint is not None and model.card.endpoint.batch is not None:
             raise UsageError(f"{model.card.card_path}: a stream does not wait for batches")
     limit = find_limit(options, pair, router, progress)
-    layout = _layout(options)
+    layout = stream_layout(options.corpus)
     if sys.stdin is None or sys.stdout is None:
         raise UsageError("-: a standard stream is closed", hint="pipe a stream in and out")
     identity = stream_identity(pair, router, options, layout, str(span))
@@ -370,49 +371,6 @@ class _Stream:
                 f"standard output: cannot be written: {error.strerror or error}",
                 hint="run the same command again; the stream goes on with what its budget has left",
             ) from error
-
-
-def _refuse_unsuited(options: TranslateOptions) -> int:
-    """Refuse what needs the whole corpus; return the budget.
-
-    Raises
-    ------
-    UsageError
-        Naming the option.
-    """
-    unsuited = {
-        "an input file": options.corpus.path is not None,
-        "--output": options.output is not None,
-        "--share": options.share is not None,
-        "--budget auto": options.auto_budget,
-        "--max-hours": options.max_hours is not None,
-        "--pin": options.pin is not None,
-        "--weight column": options.weight not in ("length", "segment"),
-        "--glossary": options.glossary is not None,
-        "--context": options.context > 0,
-        "--memory": bool(options.memory),
-        "--deterministic": options.pair.deterministic,
-    }
-    for name, is_given in unsuited.items():
-        if is_given:
-            raise UsageError(
-                f"--stream does not go with {name}",
-                hint="a stream is read from standard input, written to standard output as it "
-                "comes, and decided on as it comes",
-            )
-    if options.budget_nanousd is None:
-        raise UsageError("--stream needs a --budget", hint="add one, such as --budget 5")
-    return options.budget_nanousd
-
-
-def _layout(options: TranslateOptions) -> Layout:
-    corpus = options.corpus
-    kind = detect_format(None, corpus.format)
-    if kind not in (Format.TEXT, Format.TSV, Format.JSONL):
-        raise UsageError(
-            f"--stream reads no {kind.value}", hint="text, TSV and JSONL come line by line"
-        )
-    return Layout(kind, corpus.source_column, corpus.has_header, corpus.on_invalid)
 
 
 def _is_over(folder: RunFolder) -> bool:

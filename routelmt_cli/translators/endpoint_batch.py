@@ -19,7 +19,6 @@ from routelmt_cli.errors import MidRunError
 from routelmt_cli.translators.batch_files import read_names, read_replies, request_line
 from routelmt_cli.translators.batch_jobs import BatchJobs
 from routelmt_cli.translators.card import ModelCard
-from routelmt_cli.translators.endpoint_card import BatchCard
 from routelmt_cli.translators.endpoint_connection import (
     Busy,
     EndpointConnection,
@@ -51,8 +50,6 @@ class BatchTranslator:
     ----------
     card
         A card with an endpoint that has batches.
-    batch
-        Those of the card.
     source_language, target_language
         BCP 47 codes.
     with_logprobs
@@ -71,21 +68,22 @@ class BatchTranslator:
     def __init__(
         self,
         card: ModelCard,
-        batch: BatchCard,
         source_language: str,
         target_language: str,
         *,
         with_logprobs: bool,
         with_notes: bool = False,
     ) -> None:
+        endpoint = endpoint_of(card)
+        if endpoint.batch is None:
+            raise ValueError(f"model '{card.name}' has no batches")
         self._prompter = EndpointPrompter(
             card, source_language, target_language, with_notes=with_notes
         )
         self.prefix_tokens = self._prompter.prefix_tokens
         self.context_limit = self._prompter.context_limit
-        self.group_size = batch.most_requests
-        self._batch, self._tries = batch, endpoint_of(card).tries
-        self._most_requests = batch.most_requests
+        self._batch, self._tries = endpoint.batch, endpoint.tries
+        self.group_size = self._most_requests = endpoint.batch.most_requests
         self._with_logprobs = with_logprobs
         self._connection = EndpointConnection(card, _CONNECTIONS)
         self._loop = asyncio.new_event_loop()

@@ -105,16 +105,8 @@ class Model:
             from routelmt_cli.translators.endpoint import EndpointTranslator
             from routelmt_cli.translators.endpoint_batch import BatchTranslator
 
-            if self.card.endpoint.batch is not None:
-                return BatchTranslator(
-                    self.card,
-                    self.card.endpoint.batch,
-                    self.source_language,
-                    self.target_language,
-                    with_logprobs=with_logprobs,
-                    with_notes=self.with_notes,
-                )
-            return EndpointTranslator(
+            is_live = self.card.endpoint.batch is None
+            return (EndpointTranslator if is_live else BatchTranslator)(
                 self.card,
                 self.source_language,
                 self.target_language,
