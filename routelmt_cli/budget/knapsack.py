@@ -25,9 +25,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from routelmt_cli.budget.exact import NOTHING, choose_exactly, core_size
 from routelmt_cli.budget.filling import check_total, fill_in_order
 
-CORE_SIZE = 32
+CORE_SIZE = core_size(1)
 """Items around the break item that the repair chooses among exactly."""
 
 FloatArray = npt.NDArray[np.float64]
@@ -99,12 +100,9 @@ def solve(
     OverflowError
         If the costs of the candidates that the capacity can buy sum to more than 64 bits hold.
     """
-    values, costs = _checked(values, costs_nanousd)
-    capacity = operator.index(capacity_nanousd)
-    if capacity < 0:
-        raise ValueError(f"the capacity cannot be negative: {capacity}")
-    # A larger capacity buys no more, and numpy compares in 64 bits.
-    capacity = min(capacity, np.iinfo(np.int64).max)
+    values, costs, capacity = checked(values, costs_nanousd, capacity_nanousd)
+    if values.ndim != 1:
+        raise ValueError(f"values {values.shape} must be one number an item")
 
     order = density_order(values, costs)
     # An item that the whole capacity cannot buy is in no plan; without it the bound is tighter
@@ -116,7 +114,7 @@ def solve(
     bound, dual_price = None, 0.0
     if not mask.all():
         break_position = int(np.argmin(mask))
-        bound = _linear_bound(sorted_values, sorted_costs, capacity, break_position)
+        bound = linear_bound(sorted_values, sorted_costs, capacity, break_position)
         dual_price = float(sorted_values[break_position] / sorted_costs[break_position])
         mask = _improve(sorted_values, sorted_costs, capacity, break_position, mask)
 
@@ -125,14 +123,30 @@ def solve(
     return _certify(values, costs, chosen, order, bound, dual_price)
 
 
-def _checked(values: FloatArray, costs: IntArray) -> tuple[FloatArray, IntArray]:
-    """Check the arrays of a problem and hold them as float64 and int64."""
+def checked(values: FloatArray, costs: IntArray, capacity: int) -> tuple[FloatArray, IntArray, int]:
+    """Check a problem and hold it as float64, int64 and a capacity that 64 bits hold.
+
+    Parameters
+    ----------
+    values, costs
+        Of the same shape, (n,) or (n, k).
+    capacity
+        The limit.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        As ``solve`` raises them.
+    """
+    capacity = operator.index(capacity)
+    if capacity < 0:
+        raise ValueError(f"the capacity cannot be negative: {capacity}")
     values, costs = np.asarray(values, dtype=np.float64), np.asarray(costs)
-    if values.ndim != 1 or values.shape != costs.shape:
+    if values.shape != costs.shape or not values.ndim:
         raise ValueError(f"values {values.shape} and costs {costs.shape} must be one row an item")
-    if len(costs) and costs.dtype.kind not in "iu":
+    if costs.size and costs.dtype.kind not in "iu":
         raise TypeError(f"costs must be integers, not {costs.dtype}")
-    if costs.dtype == np.uint64 and len(costs) and costs.max() > np.iinfo(np.int64).max:
+    if costs.dtype == np.uint64 and costs.size and costs.max() > np.iinfo(np.int64).max:
         raise OverflowError("a cost exceeds 64 bits")
     costs = costs.astype(np.int64, copy=False)
     with np.errstate(over="ignore"):
@@ -140,9 +154,10 @@ def _checked(values: FloatArray, costs: IntArray) -> tuple[FloatArray, IntArray]
         total = float(np.abs(values).sum())
     if not np.isfinite(total):
         raise ValueError("values and their sum must be finite")
-    if len(costs) and costs.min() < 0:
+    if costs.size and costs.min() < 0:
         raise ValueError(f"a cost cannot be negative: {costs.min()}")
-    return values, costs
+    # A larger capacity buys no more, and numpy compares in 64 bits.
+    return values, costs, min(capacity, np.iinfo(np.int64).max)
 
 
 def density_order(values: FloatArray, costs: IntArray) -> IntArray:
@@ -167,8 +182,18 @@ def density_order(values: FloatArray, costs: IntArray) -> IntArray:
     return candidates[np.argsort(density, kind="stable")]
 
 
-def _linear_bound(values: FloatArray, costs: IntArray, capacity: int, break_position: int) -> float:
-    """Fill the capacity with the items before the break and a fraction of the break item."""
+def linear_bound(values: FloatArray, costs: IntArray, capacity: int, break_position: int) -> float:
+    """Fill the capacity with what is before the break and a fraction of what breaks it.
+
+    Parameters
+    ----------
+    values, costs
+        float64 and int64 (m,), by falling density.
+    capacity
+        The limit.
+    break_position
+        The first that does not fit after all before it.
+    """
     left = capacity - int(costs[:break_position].sum())
     fraction = left / int(costs[break_position])
     return float(values[:break_position].sum() + fraction * values[break_position])
@@ -202,44 +227,8 @@ def _repair_core(
     mask = np.zeros(len(values), dtype=np.bool_)
     mask[:start] = True
     left = capacity - int(costs[:start].sum())
-    mask[core] = _choose_exactly(values[core], costs[core], left)
+    mask[core] = choose_exactly(values[core, None], costs[core, None], left) != NOTHING
     return mask
-
-
-def _choose_exactly(values: FloatArray, costs: IntArray, capacity: int) -> BoolArray:
-    """Find the optimum of a small problem by meeting in the middle.
-
-    All subsets of one half are listed by cost with the best value up to each cost; every subset
-    of the other half finds its best partner by binary search (Horowitz and Sahni, 1974).
-    """
-    half = len(values) // 2
-    first_values, first_costs = _subsets(values[:half], costs[:half])
-    second_values, second_costs = _subsets(values[half:], costs[half:])
-
-    by_cost = np.argsort(second_costs, kind="stable")
-    second_values, second_costs = second_values[by_cost], second_costs[by_cost]
-    best_value = np.maximum.accumulate(second_values)
-    is_best = second_values == best_value
-    best_at = np.maximum.accumulate(np.where(is_best, np.arange(len(by_cost)), 0))
-
-    possible = np.flatnonzero(first_costs <= capacity)
-    left = capacity - first_costs[possible]
-    partner = np.searchsorted(second_costs, left, side="right") - 1
-    winner = int(np.argmax(first_values[possible] + best_value[partner]))
-    first_subset = int(possible[winner])
-    second_subset = int(by_cost[best_at[partner[winner]]])
-
-    bits = first_subset | second_subset << half
-    return np.array([bits >> item & 1 for item in range(len(values))], dtype=np.bool_)
-
-
-def _subsets(values: FloatArray, costs: IntArray) -> tuple[FloatArray, IntArray]:
-    """Sum the values and costs of every subset; the bits of its index are its items."""
-    value_sums, cost_sums = np.zeros(1), np.zeros(1, dtype=np.int64)
-    for value, cost in zip(values, costs, strict=True):
-        value_sums = np.concatenate([value_sums, value_sums + value])
-        cost_sums = np.concatenate([cost_sums, cost_sums + cost])
-    return value_sums, cost_sums
 
 
 def _certify(
