@@ -49,7 +49,7 @@ from routelmt_cli.run.pipeline import translate
 from routelmt_cli.run.planning import load_plan
 from routelmt_cli.run.progress import Silent
 from routelmt_cli.run.segments import Segments, scan
-from routelmt_cli.run.setup import find_pair_and_router
+from routelmt_cli.run.setup import find_pair_and_routers
 from routelmt_cli.run.shielding import shielded
 from routelmt_cli.run.spending import Spender
 from routelmt_cli.run.tiers import LARGE, SMALL, open_tier
@@ -120,9 +120,8 @@ def buy_everything(options: TranslateOptions, work: Path, console: Console) -> O
     corpus = open_corpus(work / "corpus.tsv", Layout(Format.TSV))
     segments = scan(corpus, work / "evaluation-sources.arrow")
     rows = [text for batch in corpus.texts("reference") for text in batch.to_pylist()]
-    pair, router = find_pair_and_router(options, Silent(), lambda _: None)
-    small = open_tier(SMALL, pair.small, segments)
-    large = open_tier(LARGE, pair.large, segments)
+    pair, routers = find_pair_and_routers(options, Silent(), lambda _: None)
+    small, large = (open_tier(name, model, segments) for name, model in pair.models.items())
     run = work / "routed.tsv.routelmt"
     plan = load_plan(run / "plan.parquet", options.budget_nanousd)
     assert plan is not None
@@ -142,8 +141,8 @@ def buy_everything(options: TranslateOptions, work: Path, console: Console) -> O
         spender.buy(large, np.arange(segments.items), "evaluation: the large model on the rest")
         drafts = [draft.text for draft in journal.hypotheses(SMALL, everything)]
         bought = journal.hypotheses(LARGE, everything)
-        opinion = SecondOpinion(router, pair.label, small)
-        choice = choose(journal, segments, pair.target_language, opinion)
+        opinions = {LARGE: SecondOpinion(routers[LARGE], pair.label, small)}
+        choice = choose(journal, segments, pair.target_language, list(pair.models), opinions)
         choice = shielded(choice, journal, segments)
         sources = segments.sources.take(np.arange(segments.items))
         return Outcome(
@@ -160,7 +159,7 @@ def buy_everything(options: TranslateOptions, work: Path, console: Console) -> O
             routed=routed,
             large_spend_nanousd=sum(spends),
             evaluation_spend_nanousd=journal.spend_nanousd() - before,
-            predicted_gain=plan.prediction.gain,
+            predicted_gain=plan.gain,
         )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from made_up import write_tsv
 from stand_in_pair import little_training, make_stand_ins
+from tier_ladder import make_ladder
 
 import routelmt_cli
 from routelmt_cli.cli import main as command
@@ -38,6 +39,12 @@ def _little_training():
 def stand_ins(tmp_path_factory):
     """Give a pair of stand-in models and their router."""
     return make_stand_ins(tmp_path_factory.mktemp("stand-ins"))
+
+
+@pytest.fixture(scope="session")
+def ladder(tmp_path_factory):
+    """Give three stand-in models and their routers."""
+    return make_ladder(tmp_path_factory.mktemp("ladder"))
 
 
 @dataclass(frozen=True)

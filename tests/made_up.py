@@ -44,17 +44,17 @@ def write_tsv(path, sources=SOURCES):
     return path
 
 
-def write_card(path, role, **stand_in):
+def write_card(path, role, *, name=None, price=None, **stand_in):
     """Write a stand-in model card.
 
     ``role`` is ``small`` or ``large`` and sets skill and price; ``stand_in`` adds to its section:
     ``skill``, ``seed``, ``seconds_per_request``, ``fail_on``, ``die_on``.
     """
     defaults = {"skill": 0.6, "seed": 1} if role == "small" else {"skill": 0.9, "seed": 2}
-    price_in, price_out = _PRICES[role]
+    price_in, price_out = price or _PRICES[role]
     section = [f"{key} = {_toml(value)}" for key, value in {**defaults, **stand_in}.items()]
     lines = [
-        f'name = "stand-in-{role}"',
+        f'name = "{name or f"stand-in-{role}"}"',
         'backend = "stand-in"',
         "[price]",
         f"usd_per_million_tokens = {{ input = {price_in}, output = {price_out} }}",

@@ -60,6 +60,28 @@ class ChoicePlan:
     gap: float
     dual_price: float
 
+    @classmethod
+    def of_plain(cls, plan: knapsack.Plan, values: FloatArray) -> ChoicePlan:
+        """Read a plain knapsack's plan as one of items with one option.
+
+        Parameters
+        ----------
+        plan
+            Of n items.
+        values
+            float64 (n,): what they are worth.
+        """
+        return cls(
+            option=np.where(plan.chosen, 0, NOTHING),
+            target=np.where(values > 0, 0, NOTHING),
+            order=plan.order,
+            value=plan.value,
+            cost_nanousd=plan.cost_nanousd,
+            bound=plan.bound,
+            gap=plan.gap,
+            dual_price=plan.dual_price,
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Steps:
@@ -186,7 +208,8 @@ def solve(values: FloatArray, costs_nanousd: IntArray, capacity_nanousd: int) ->
     if values.ndim != 2 or not values.shape[1]:
         raise ValueError(f"values {values.shape} must be one row an item and one column an option")
     if values.shape[1] == 1:
-        return _of_plain(knapsack.solve(values[:, 0], costs[:, 0], capacity), values, costs)
+        plain = knapsack.solve(values[:, 0], costs[:, 0], capacity)
+        return ChoicePlan.of_plain(plain, values[:, 0])
     problem = _Problem(np.where(costs <= capacity, values, 0.0), costs, capacity)
     steps = hull_steps(problem.values, costs)
     check_total(steps.cost_nanousd)
@@ -246,23 +269,19 @@ class _Problem:
         following = np.flatnonzero(option[steps.item] == steps.before)
         costs = steps.cost_nanousd[following]
         taken = following[fill_in_order(costs, self.capacity - self.cost(option))]
-        more = option.copy()
+        more: IntArray = option.copy()
         more[steps.item[taken]] = steps.option[taken]
         return more
 
     def cost(self, option: IntArray) -> int:
         """Return what a choice costs."""
-        return int(_of_chosen(self.costs, option).sum())
+        items = np.flatnonzero(option != NOTHING)
+        return int(self.costs[items, option[items]].sum())
 
     def worth(self, option: IntArray) -> float:
         """Return what a choice is worth."""
-        return float(_of_chosen(self.values, option).sum())
-
-
-def _of_chosen(columns: FloatArray | IntArray, option: IntArray) -> FloatArray | IntArray:
-    """Take each item's number of its option; those without one are left out."""
-    items = np.flatnonzero(option != NOTHING)
-    return columns[items, option[items]]
+        items = np.flatnonzero(option != NOTHING)
+        return float(self.values[items, option[items]].sum())
 
 
 def _finished(
@@ -294,17 +313,4 @@ def _finished(
         bound=bound,
         gap=(bound - value) / bound if bound > 0 else 0.0,
         dual_price=price,
-    )
-
-
-def _of_plain(plan: knapsack.Plan, values: FloatArray, costs: IntArray) -> ChoicePlan:
-    return ChoicePlan(
-        option=np.where(plan.chosen, 0, NOTHING),
-        target=np.where(values[:, 0] > 0, 0, NOTHING),
-        order=plan.order,
-        value=plan.value,
-        cost_nanousd=plan.cost_nanousd,
-        bound=plan.bound,
-        gap=plan.gap,
-        dual_price=plan.dual_price,
     )

@@ -11,7 +11,7 @@ import typer
 from routelmt_cli.corpus.invalid import OnInvalid
 from routelmt_cli.corpus.units import Units
 from routelmt_cli.errors import UsageError
-from routelmt_cli.run.options import CorpusOptions, PairOptions
+from routelmt_cli.run.options import DEFAULT_LARGE, DEFAULT_SMALL, CorpusOptions, PairOptions
 
 Languages: TypeAlias = tuple[str | None, str | None]
 """Source and target language as they were typed; None where they were not."""
@@ -54,6 +54,17 @@ Small = Annotated[
 ]
 Large = Annotated[
     str, typer.Option(metavar="CARD", help="Model that retranslates.", autocompletion=card_names)
+]
+Tiers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tier",
+        metavar="CARD",
+        help="Any number of models, cheapest first, instead of --small and --large: the first "
+        "drafts, the others retranslate. Repeatable.",
+        autocompletion=card_names,
+        show_default=False,
+    ),
 ]
 Card = Annotated[
     str,
@@ -351,9 +362,23 @@ def pair_options(
     target: str | None,
     small: str,
     large: str,
+    tiers: Sequence[str] | None = None,
     *,
     deterministic: bool,
     protects: bool = True,
 ) -> PairOptions:
-    """Gather what says which models and languages."""
-    return PairOptions(source, target, small, large, deterministic, protects)
+    """Gather what says which models and languages.
+
+    Raises
+    ------
+    UsageError
+        Tiers are named in both ways, or there are too few or too many.
+    """
+    named = {"--small": small != DEFAULT_SMALL, "--large": large != DEFAULT_LARGE}
+    for option, is_given in named.items():
+        if tiers and is_given:
+            raise UsageError(
+                f"{option} and --tier are both given",
+                hint="name all models with --tier, cheapest first: the first drafts",
+            )
+    return PairOptions(source, target, small, large, deterministic, protects, tuple(tiers or ()))

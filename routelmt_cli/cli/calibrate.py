@@ -46,6 +46,7 @@ def calibrate(
         str | None,
         typer.Option(metavar="CARD", help="Model that retranslates.", show_default=DEFAULT_LARGE),
     ] = None,
+    tier: arguments.Tiers = None,
     score_with: Annotated[
         str | None,
         typer.Option(metavar="CARD", help="Model that says how likely given drafts are."),
@@ -99,7 +100,7 @@ def calibrate(
     from routelmt_cli.run.given_hypotheses import DRAFTS_ELSEWHERE, RETRANSLATIONS_ELSEWHERE
     from routelmt_cli.run.options import CalibrateOptions, FurtherCorpus
 
-    given = draft_column is not None
+    given = draft_column is not None and not tier
     from_all = arguments.one_for_each(from_languages, "--from", len(sources))
     to_all = arguments.one_for_each(to_languages, "--to", len(sources))
     (first, *more) = arguments.corpora_options(
@@ -117,6 +118,7 @@ def calibrate(
             to_all[0],
             small or (DRAFTS_ELSEWHERE if given else DEFAULT_SMALL),
             large or (RETRANSLATIONS_ELSEWHERE if given else DEFAULT_LARGE),
+            tier,
             deterministic=deterministic,
             protects=not no_protect,
         ),

@@ -115,10 +115,10 @@ class Console:
 
         kept = sum(report.kept_drafts.values())
         table = plain_table(("tier", "segments", "spend"), numeric=(1, 2))
-        for tier, model in (("small", report.small), ("large", report.large)):
+        for tier, model in report.models.items():
             _add_row(
                 table,
-                f"{tier} ({model['name']})",
+                tier if tier == model["name"] else f"{tier} ({model['name']})",
                 f"{report.segments_by_tier[tier]:,}",
                 format_usd(report.spend_by_tier_nanousd[tier]),
             )
@@ -229,13 +229,18 @@ class Console:
             typer.echo(json.dumps(result.as_json(path), allow_nan=False))
             self.note(done)
             return
-        header, *rows = report_rows(result.figures)
-        table = plain_table(header, numeric=range(1, len(header)))
-        for row in rows:
-            _add_row(table, *row)
-        self._answer.print(table)
-        for line in report_lines(result.figures):
-            self._answer.print(Text(printable(line)))
+        for number, (tier, one) in enumerate(result.calibrations.items()):
+            if number:
+                self._answer.print()
+            if len(result.calibrations) > 1:
+                self._answer.print(Text(printable(f"{tier}:")))
+            header, *rows = report_rows(one.report)
+            table = plain_table(header, numeric=range(1, len(header)))
+            for row in rows:
+                _add_row(table, *row)
+            self._answer.print(table)
+            for line in report_lines(one.report):
+                self._answer.print(Text(printable(line)))
         self.note(done)
 
 

@@ -34,6 +34,7 @@ def plan(
     to_language: arguments.To = None,
     small: arguments.Small = DEFAULT_SMALL,
     large: arguments.Large = DEFAULT_LARGE,
+    tier: arguments.Tiers = None,
     router: arguments.RouterBundle = None,
     force_router: arguments.ForceRouter = False,
     target_gain: Annotated[
@@ -97,6 +98,7 @@ def plan(
                 to_language,
                 small,
                 large,
+                tier,
                 deterministic=deterministic,
                 protects=not no_protect,
             ),

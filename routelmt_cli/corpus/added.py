@@ -25,7 +25,8 @@ TRANSLATION, TIER = "translation", "tier"
 """The added columns that formats without columns know: plain text consists of the first."""
 
 NO_TIER = "none"
-"""The tier of what no model translated."""
+MEMORY = "memory"
+"""The tiers of what no model translated: blank or left segments, and known ones."""
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 

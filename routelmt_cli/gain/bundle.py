@@ -1,6 +1,7 @@
 """Router bundles: a router as a folder of plain files.
 
-A :class:`~routelmt_cli.gain.router.Router` goes in and comes out. ``NAME.router/`` holds
+A :class:`~routelmt_cli.gain.router.Router` goes in and comes out (:mod:`routelmt_cli.gain.ladder`
+says where one is written). ``NAME.router/`` holds
 ``router.json`` (description and SHA-256 of every other file), ``trees-0.txt`` ... (boosted trees
 as text), ``arrays-0.npz`` ... (numbers) and ``pieces-0.spm.model`` ...; what is in them is the
 matter of :mod:`routelmt_cli.gain.bundle_content`. What always holds: the same router gives the same
@@ -20,6 +21,7 @@ import re
 import shutil
 import stat
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -32,6 +34,8 @@ from routelmt_cli.gain.router import Router
 from routelmt_cli.gain.trees import MAX_BOOSTER_BYTES
 
 DESCRIPTION = "router.json"
+LADDER = "ladder.json"
+"""Describes a folder of bundles (:mod:`routelmt_cli.gain.ladder`)."""
 NOTES = "README.md"
 """The one file beside the listed ones that a bundle may hold: words for people, never read."""
 
@@ -72,10 +76,33 @@ def save_bundle(router: Router, path: str | Path, *, overwrite: bool = False) ->
     ----------
     router
         The router.
+    path, overwrite
+        As of ``save_files``.
+
+    Raises
+    ------
+    UsageError
+        As of ``save_files``.
+    """
+    save_files(bundle_files(router), Path(path), overwrite=overwrite)
+
+
+def is_bundle(path: Path) -> bool:
+    """Say whether a folder is one that routelmt writes: a bundle or a ladder of them."""
+    return any((path / name).is_file() for name in (DESCRIPTION, LADDER))
+
+
+def save_files(files: Mapping[str, bytes], path: Path, *, overwrite: bool = False) -> None:
+    """Write files as a new folder, whole or not at all.
+
+    Parameters
+    ----------
+    files
+        Content by name; a name may have one folder in it.
     path
         The folder to make, ``NAME.router``.
     overwrite
-        Replace a bundle that is there.
+        Replace a bundle or ladder that is there.
 
     Raises
     ------
@@ -83,15 +110,13 @@ def save_bundle(router: Router, path: str | Path, *, overwrite: bool = False) ->
         Something else is at the path, a bundle is and may not be replaced, or it cannot be
         written.
     """
-    path = Path(path)
     if path.is_symlink() or path.exists():
         if not overwrite:
             raise UsageError(f"router {path} exists", hint="choose another name or --overwrite")
-        if path.is_symlink() or not (path / DESCRIPTION).is_file():
+        if path.is_symlink() or not is_bundle(path):
             raise UsageError(
                 f"{path} exists and is no router bundle", hint="choose another name for the router"
             )
-    files = bundle_files(router)
     try:
         _write(files, path)
     except OSError as error:
@@ -101,12 +126,13 @@ def save_bundle(router: Router, path: str | Path, *, overwrite: bool = False) ->
         ) from error
 
 
-def _write(files: dict[str, bytes], path: Path) -> None:
+def _write(files: Mapping[str, bytes], path: Path) -> None:
     beside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         fresh = beside / "new"
         fresh.mkdir()
         for name, content in files.items():
+            (fresh / name).parent.mkdir(exist_ok=True)
             with (fresh / name).open("xb") as file:
                 file.write(content)
                 file.flush()
@@ -150,13 +176,13 @@ def load_bundle(path: str | Path) -> Router:
     contents: dict[str, bytes] = {}
     left = _MAX_BUNDLE_BYTES
     for name, sha256 in listed.items():
-        contents[name] = _read(path / name, min(left, _bound(name)), sha256)
+        contents[name] = read_plain(path / name, min(left, _bound(name)), sha256)
         left -= len(contents[name])
     del description["format"]
     try:
         return read_content(description, contents, str(path))
     except ContentError as error:
-        _refuse(path / DESCRIPTION, str(error))
+        refuse_file(path / DESCRIPTION, str(error))
 
 
 def _bound(name: str) -> int:
@@ -167,32 +193,52 @@ def _bound(name: str) -> int:
     return 0
 
 
-def _refuse(path: Path, what: str, hint: str = _HINT) -> NoReturn:
+def refuse_file(path: Path, what: str, hint: str = _HINT) -> NoReturn:
+    """Refuse a file of a bundle.
+
+    Raises
+    ------
+    UsageError
+        Always.
+    """
     raise UsageError(f"router file {path}: {what}", hint=hint)
 
 
-def _read(path: Path, limit: int, sha256: str | None = None) -> bytes:
-    """Read a plain file within a bound, never through a link."""
+def read_plain(path: Path, limit: int, sha256: str | None = None) -> bytes:
+    """Read a plain file within a bound, never through a link.
+
+    Parameters
+    ----------
+    path, limit
+        The file, and the most bytes that it may have.
+    sha256
+        What its content must have; None for any.
+
+    Raises
+    ------
+    UsageError
+        It cannot be read, is larger, or has another hash.
+    """
     try:
         # Not to block on a pipe that lies under the name.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                _refuse(path, "is not a plain file")
+                refuse_file(path, "is not a plain file")
             content = file.read(limit + 1)
     except OSError as error:
-        _refuse(path, f"cannot be read: {error.strerror or error}")
+        refuse_file(path, f"cannot be read: {error.strerror or error}")
     if len(content) > limit:
-        _refuse(path, f"is larger than {limit} bytes")
+        refuse_file(path, f"is larger than {limit} bytes")
     if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
-        _refuse(path, "does not have the SHA-256 that router.json states")
+        refuse_file(path, "does not have the SHA-256 that router.json states")
     return content
 
 
 def _description(path: Path) -> dict[str, Any]:
     file = path / DESCRIPTION
-    content = _read(file, _MAX_DESCRIPTION_BYTES)
+    content = read_plain(file, _MAX_DESCRIPTION_BYTES)
 
     def refuse_constant(constant: str) -> NoReturn:
         raise ValueError(f"{constant} is no JSON")
@@ -200,27 +246,27 @@ def _description(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(content.decode("utf-8"), parse_constant=refuse_constant)
     except (ValueError, RecursionError):
-        _refuse(file, "is not JSON")
+        refuse_file(file, "is not JSON")
     if not isinstance(value, dict) or value.get("format") != _FORMAT:
-        _refuse(file, "does not describe a router")
+        refuse_file(file, "does not describe a router")
     metadata = value.get("metadata")
     version = metadata.get("format_version") if isinstance(metadata, dict) else None
     if type(version) is int and version > FORMAT_VERSION:
-        _refuse(file, "was written by a later routelmt", "install a newer routelmt")
+        refuse_file(file, "was written by a later routelmt", "install a newer routelmt")
     if type(version) is int and version < FORMAT_VERSION:
-        _refuse(file, "was written by an earlier routelmt", "calibrate the router again")
+        refuse_file(file, "was written by an earlier routelmt", "calibrate the router again")
     return value
 
 
 def _files_listed(listed: object, path: Path) -> dict[str, str]:
     """Check the list of files: only names that routelmt itself would give."""
     if not isinstance(listed, dict) or not 0 < len(listed) <= _MAX_FILES:
-        _refuse(path / DESCRIPTION, f"files is not a list of 1 to {_MAX_FILES}")
+        refuse_file(path / DESCRIPTION, f"files is not a list of 1 to {_MAX_FILES}")
     for name, sha256 in listed.items():
         if not _bound(name):
-            _refuse(path / DESCRIPTION, f"files holds a name of no known kind: {name[:80]!r}")
+            refuse_file(path / DESCRIPTION, f"files holds a name of no known kind: {name[:80]!r}")
         if not isinstance(sha256, str):
-            _refuse(path / DESCRIPTION, "a SHA-256 is not text")
+            refuse_file(path / DESCRIPTION, "a SHA-256 is not text")
     return listed
 
 
@@ -229,6 +275,6 @@ def _check_folder(path: Path, listed: dict[str, str]) -> None:
     try:
         found = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
     except OSError as error:
-        _refuse(path, f"cannot be read: {error.strerror or error}")
+        refuse_file(path, f"cannot be read: {error.strerror or error}")
     for name in sorted(found - {DESCRIPTION, NOTES, *listed}):
-        _refuse(path / name, "is not listed in router.json", "remove it, or get a new copy")
+        refuse_file(path / name, "is not listed in router.json", "remove it, or get a new copy")

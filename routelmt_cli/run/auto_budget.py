@@ -28,7 +28,7 @@ def known_budget(run: Run) -> int:
     return limit if knee is None else _within(run, int(knee))
 
 
-def settle_budget(run: Run, predict: Callable[[], Prediction]) -> Run:
+def settle_budget(run: Run, predict: Callable[[], list[Prediction]]) -> Run:
     """Decide on the budget where the options leave it open, and say so.
 
     Parameters

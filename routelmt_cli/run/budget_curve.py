@@ -1,9 +1,10 @@
 """What each budget would buy of a corpus that is drafted: offers along the knapsack's frontier.
 
-Predictions, money that is spent or still needed, and which items were sent already go in; offers
-(a budget, what is spent under it, how much is retranslated, what that gains) come out. What always
-holds: a larger budget never buys less; an offer's budget bounds the whole run, drafts included, and
-is enough to send what the offer says where every request costs what is predicted. It buys nothing.
+Steps from tier to tier, money that is spent or still needed, and what was sent already go in;
+offers (a budget, what is spent under it, how much is retranslated, what that gains) come out. What
+always holds: a larger budget never buys less; an offer's budget bounds the whole run, drafts
+included, and is enough to send what the offer says where every request costs what is predicted. It
+buys nothing.
 """
 
 from __future__ import annotations
@@ -66,28 +67,33 @@ class Offer:
 
 
 @dataclass(frozen=True, eq=False)
-class Items:
-    """The items that a curve is made of, all of a corpus or a sample; arrays of shape (n,).
+class Steps:
+    """What a curve is made of: the items of a corpus or a sample, and what more they can get.
+
+    Arrays of shape (n,). An item is one step, to the first tier that is worth its cost; each
+    better tier after that is another, which counts nothing and is no row.
 
     Attributes
     ----------
-    gain, weight
-        float64: predicted gain in points, and what each counts.
+    value
+        float64: predicted gain in points times what the item counts; 0 where it may not be
+        retranslated.
+    weight
+        float64: what each counts.
     cost_nanousd, worst_nanousd
-        int64: predicted cost of the retranslation, and the most that it can cost.
+        int64: predicted cost of the step, and the most that it can cost.
     repeats, source_tokens
         int64: how many rows each is, and the tokens of one of them.
-    allowed, sent
-        bool: which may be retranslated, and which were sent to the large model already.
+    sent
+        bool: which were retranslated already.
     """
 
-    gain: FloatArray
+    value: FloatArray
     weight: FloatArray
     cost_nanousd: IntArray
     worst_nanousd: IntArray
     repeats: IntArray
     source_tokens: IntArray
-    allowed: BoolArray
     sent: BoolArray
 
 
@@ -137,8 +143,8 @@ class BudgetCurve:
 
     Parameters
     ----------
-    items
-        All items, or those of a sample, which then stand for the others too.
+    steps
+        Of all items, or of a sample's, which then stand for the others too.
     whole
         The corpus.
     money
@@ -149,45 +155,45 @@ class BudgetCurve:
     Raises
     ------
     OverflowError
-        What the items stand for may cost more than 64 bits hold.
+        What the steps stand for may cost more than 64 bits hold.
     """
 
-    def __init__(self, items: Items, whole: Whole, money: Money, accuracy: Accuracy | None) -> None:
-        self._items, self._whole, self._money, self._accuracy = items, whole, money, accuracy
-        self._weight = float(items.weight.sum()) or 1.0
-        expansion = _ratio(whole.source_tokens, int(items.source_tokens.sum()))
-        value = np.where(items.allowed, items.gain * items.weight, 0.0)
-        projected = np.ceil(items.cost_nanousd * expansion)
+    def __init__(self, steps: Steps, whole: Whole, money: Money, accuracy: Accuracy | None) -> None:
+        self._steps, self._whole, self._money, self._accuracy = steps, whole, money, accuracy
+        self._weight = float(steps.weight.sum()) or 1.0
+        expansion = _ratio(whole.source_tokens, int(steps.source_tokens.sum()))
+        value = steps.value
+        projected = np.ceil(steps.cost_nanousd * expansion)
         check_total(projected)
         cost = projected.astype(np.int64)
-        worst = cost + np.maximum(items.worst_nanousd - items.cost_nanousd, 0)
+        worst = cost + np.maximum(steps.worst_nanousd - steps.cost_nanousd, 0)
         wanted = Frontier.of(value, cost)
-        self._frontier = Frontier.of(np.where(items.sent, 0.0, value), cost, worst)
+        self._frontier = Frontier.of(np.where(steps.sent, 0.0, value), cost, worst)
         # A bend is one of the whole curve, not of what is left of it: what is sent stays sent.
         before_knee = np.zeros(len(value), np.bool_)
         before_knee[wanted.order[: wanted.knee()]] = True
         self._knee = int(before_knee[self._frontier.order].sum())
-        self._rows = self._along(items.repeats * _ratio(whole.rows, int(items.repeats.sum())))
-        self._tokens = self._along(items.repeats * items.source_tokens.astype(np.float64))
-        self._counted = self._along(items.weight)
-        self._squares = self._along(items.weight**2)
-        self._bought = float((items.gain * items.weight)[items.sent].sum())
+        self._rows = self._along(steps.repeats * _ratio(whole.rows, int(steps.repeats.sum())))
+        self._tokens = self._along(steps.repeats * steps.source_tokens.astype(np.float64))
+        self._counted = self._along(steps.weight)
+        self._squares = self._along(steps.weight**2)
+        self._bought = float(steps.value[steps.sent].sum())
         self._sampling = self._sampling_errors(value) if whole.sampled else np.zeros(len(_GRID))
 
     def _along(self, column: npt.NDArray[np.number]) -> FloatArray:
         """Sum up a column along the frontier, what was sent already first."""
-        start = float(column[self._items.sent].sum())
+        start = float(column[self._steps.sent].sum())
         steps = column[self._frontier.order].astype(np.float64)
         return np.concatenate([[start], start + np.cumsum(steps)])
 
     def _sampling_errors(self, value: FloatArray) -> FloatArray:
-        items = self._items
+        steps = self._steps
         return sampling_errors(
             self._frontier.order,
             value,
-            items.cost_nanousd.astype(np.float64),
-            items.weight,
-            items.source_tokens.astype(np.float64),
+            steps.cost_nanousd.astype(np.float64),
+            steps.weight,
+            steps.source_tokens.astype(np.float64),
             float(self._whole.source_tokens),
             _GRID * float(self._frontier.cost_nanousd[-1]),
         )
@@ -239,7 +245,7 @@ class BudgetCurve:
 
     @property
     def _all_tokens(self) -> float:
-        return float((self._items.repeats * self._items.source_tokens).sum())
+        return float((self._steps.repeats * self._steps.source_tokens).sum())
 
     def _budget(self, count: int) -> int:
         """Return the budget under which so many items are sure to be sent."""

@@ -7,6 +7,7 @@ is given for them, and never twice; a sample of n segments is part of every larg
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -28,7 +29,7 @@ from routelmt_cli.run.progress import Progress
 from routelmt_cli.run.run_curve import make_curve, predict_items
 from routelmt_cli.run.setup import find_accuracy
 from routelmt_cli.run.spending import needed_nanousd
-from routelmt_cli.run.tiers import SMALL, Tier
+from routelmt_cli.run.tiers import Tier
 
 _DIGITS = 6
 
@@ -135,16 +136,16 @@ def plan(options: PlanOptions, progress: Progress) -> BudgetPlan:
     with open_run(
         options.run, progress, check_before, plans_only=True, keeps_budget=not options.spends
     ) as (run, folder):
-        items = sampled_items(run.segments.items, options.sample)
+        items, drafting = sampled_items(run.segments.items, options.sample), run.small.name
         # Where nothing may be spent, what was sent before is still received.
         limit = max(options.run.budget_nanousd or 0, run.journal.committed_nanousd())
         run.spender(limit).buy(run.small, items, "drafting")
-        if run.journal.bought(SMALL, run.segments.items).all():
+        if run.journal.bought(drafting, run.segments.items).all():
             items = np.arange(run.segments.items, dtype=np.int64)
-        prediction = predict_items(run, items)
-        accuracy = find_accuracy(run.pair, run.router)
-        curve = make_curve(run, items, prediction, accuracy)
-        found = _found(options, run, items, prediction, accuracy, curve)
+        predictions = predict_items(run, items)
+        accuracy = find_accuracy(run.pair, run.routes)
+        curve = make_curve(run, items, predictions, accuracy)
+        found = _found(options, run, items, predictions, accuracy, curve)
         progress.note(f"drafts are kept in {folder.path}: translate continues from them")
         return found
 
@@ -168,14 +169,14 @@ def _found(
     options: PlanOptions,
     run: Run,
     items: npt.NDArray[np.int64],
-    prediction: Prediction,
+    predictions: Sequence[Prediction],
     accuracy: Accuracy | None,
     curve: BudgetCurve,
 ) -> BudgetPlan:
     knee = curve.knee()
     sampled = len(items) < run.segments.items
     error = curve.sampling_error(knee) if sampled else None
-    metadata = run.router.metadata
+    metadata = run.routes[0].router.metadata
     return BudgetPlan(
         input=run.source.name,
         metric=metadata.metric_signature,
@@ -189,7 +190,7 @@ def _found(
         target=_target(options, curve),
         sampling_error=error,
         has_intervals=accuracy is not None,
-        remarks=_remarks(run, items, prediction, error, accuracy),
+        remarks=_remarks(run, items, predictions, error, accuracy),
     )
 
 
@@ -214,7 +215,7 @@ def _target(options: PlanOptions, curve: BudgetCurve) -> Offer | None:
 def _remarks(
     run: Run,
     items: npt.NDArray[np.int64],
-    prediction: Prediction,
+    predictions: Sequence[Prediction],
     sampling_error: float | None,
     accuracy: Accuracy | None,
 ) -> list[str]:
@@ -225,8 +226,10 @@ def _remarks(
             f"standard error of {sampling_error:.2g} points of gain at the knee; drafts of the "
             "others are predicted"
         )
-    if accuracy is None:
+    if len(run.routes) > 1:
+        lines.append("no interval: how sure predictions of several tiers are together is not known")
+    elif accuracy is None:
         lines.append("no interval: the router was not calibrated on this language pair and models")
-    if prediction.drift is not None and (warning := drift_warning(prediction.drift)) is not None:
-        lines.append(warning)
+    warnings = (drift_warning(one.drift) for one in predictions if one.drift is not None)
+    lines += [warning for warning in warnings if warning is not None][:1]
     return lines

@@ -1,6 +1,6 @@
 """``calibrate``: from a corpus to a router bundle, both models or given hypotheses at the source.
 
-With models, both translate a corpus with references; the journal is that of ``translate``, so a
+With models, all translate a corpus with references; the journal is that of ``translate``, so a
 calibration is resumed by being started again and pays nothing twice. Where the corpus has columns
 of hypotheses, ``given_hypotheses`` does the work and no model is looked for.
 """
@@ -8,7 +8,7 @@ of hypotheses, ``given_hypotheses`` does the work and no model is looked for.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,15 +21,18 @@ import routelmt_cli
 from routelmt_cli.budget.money import format_usd
 from routelmt_cli.errors import BudgetError, UsageError
 from routelmt_cli.evaluation.metrics import DEFAULT_METRIC, Metric, open_metric
-from routelmt_cli.gain.bundle import DESCRIPTION, save_bundle
+from routelmt_cli.gain.bundle import is_bundle
 from routelmt_cli.gain.calibration import Calibration, Retranslations
 from routelmt_cli.gain.labels import gain_labels
+from routelmt_cli.gain.ladder import save_routers
+from routelmt_cli.gain.router import Router
 from routelmt_cli.run import folder as run_folder
 from routelmt_cli.run.calibration_training import Labelled, refuse_too_few, train
 from routelmt_cli.run.continuing import open_journal
 from routelmt_cli.run.corpus_input import CorpusInput, open_input
 from routelmt_cli.run.folder import RunFolder
 from routelmt_cli.run.given_hypotheses import calibrate_given
+from routelmt_cli.run.identity import identity
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.labelled_input import (
     DEFAULT_REFERENCE_COLUMN,
@@ -41,43 +44,45 @@ from routelmt_cli.run.language_detection import can_detect
 from routelmt_cli.run.language_pairs import LanguagePair, no_languages
 from routelmt_cli.run.length_strata import sample_by_length
 from routelmt_cli.run.options import CalibrateOptions
+from routelmt_cli.run.pair import Pair, find_pair, model_identity
 from routelmt_cli.run.prediction import draft_table
 from routelmt_cli.run.progress import Progress, Silent
 from routelmt_cli.run.segments import Segments, scan
-from routelmt_cli.run.setup import Pair, find_pair, identity, model_identity
 from routelmt_cli.run.source_language import language_of_run
 from routelmt_cli.run.spending import Spender, needed_nanousd
-from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
+from routelmt_cli.run.tiers import LARGE, Tier, open_tier
 
 _MAX_TEXT = 2_000  # well below what a bundle's reader refuses
 
 
 @dataclass(frozen=True)
 class CalibrationResult:
-    """What a calibration made and what it cost."""
+    """What a calibration made, by the tiers that retranslate, and what it cost."""
 
-    calibration: Calibration
+    calibrations: Mapping[str, Calibration]
     spend_nanousd: int
-
-    @property
-    def figures(self) -> Mapping[str, Any]:
-        """The out-of-fold report."""
-        return self.calibration.router.metadata.figures
 
     def as_json(self, path: Path) -> dict[str, Any]:
         """Return what the bundle at a path is, its report and its price as plain JSON values."""
-        router = self.calibration.router
+        own = {tier: _as_json(one.router) for tier, one in self.calibrations.items()}
+        metadata = next(iter(self.calibrations.values())).router.metadata
         return {
             "command": "calibrate",
             "routelmt_version": routelmt_cli.__version__,
             "router": str(path),
-            "fingerprint": router.fingerprint,
-            "languages": list(router.metadata.pair_labels),
-            "metric": router.metadata.metric_signature,
-            "segments": router.metadata.segments,
+            "languages": list(metadata.pair_labels),
+            "metric": metadata.metric_signature,
             "spend_nanousd": self.spend_nanousd,
-            "figures": dict(self.figures),
+            **(next(iter(own.values())) if len(own) == 1 else {"tiers": own}),
         }
+
+
+def _as_json(router: Router) -> dict[str, Any]:
+    return {
+        "fingerprint": router.fingerprint,
+        "segments": router.metadata.segments,
+        "figures": dict(router.metadata.figures),
+    }
 
 
 def calibrate(options: CalibrateOptions, progress: Progress | None = None) -> CalibrationResult:
@@ -96,8 +101,7 @@ def calibrate(options: CalibrateOptions, progress: Progress | None = None) -> Ca
     _refuse_values(options)
     if options.draft_column is not None or options.retranslation_column is not None:
         calibration, spend_nanousd = calibrate_given(options, progress)
-        save_bundle(calibration.router, options.output, overwrite=options.overwrite)
-        return CalibrationResult(calibration, spend_nanousd)
+        return _saved({LARGE: calibration}, spend_nanousd, options)
     return _calibrate_with_models(options, progress)
 
 
@@ -126,9 +130,16 @@ def _calibrate_with_models(options: CalibrateOptions, progress: Progress) -> Cal
                 input_name=source.name,
                 check_before=partial(_refuse_small_budget, options.budget_nanousd, corpus),
             ) as journal:
-                calibration = _calibrate(options, pair, corpus, journal, progress)
-                save_bundle(calibration.router, options.output, overwrite=options.overwrite)
-                return CalibrationResult(calibration, journal.spend_nanousd())
+                made = _calibrate(options, pair, corpus, journal, progress)
+                return _saved(made, journal.spend_nanousd(), options)
+
+
+def _saved(
+    calibrations: Mapping[str, Calibration], spend_nanousd: int, options: CalibrateOptions
+) -> CalibrationResult:
+    routers = [one.router for one in calibrations.values()]
+    save_routers(routers, options.output, overwrite=options.overwrite)
+    return CalibrationResult(calibrations, spend_nanousd)
 
 
 def _refuse_what_needs_hypotheses(options: CalibrateOptions) -> None:
@@ -156,12 +167,13 @@ def _refuse_values(options: CalibrateOptions) -> None:
             f"--guard-threshold must be below 0, not {options.guard_threshold:g}",
             hint="it is the gain of a severe regression, such as -10",
         )
-    names = {
-        "--small": options.pair.small,
-        "--large": options.pair.large,
-        "--provenance": options.provenance,
-    }
-    for name, text in names.items():
+    names = [
+        ("--small", options.pair.small),
+        ("--large", options.pair.large),
+        *(("--tier", name) for name in options.pair.tiers),
+        ("--provenance", options.provenance),
+    ]
+    for name, text in names:
         if not text.isprintable() or len(text) > _MAX_TEXT:
             raise UsageError(
                 f"{name} cannot stand in a bundle: it is not one line of at most {_MAX_TEXT} "
@@ -175,7 +187,7 @@ def _refuse_output(path: Path, *, overwrite: bool) -> None:
         raise UsageError(
             f"{path}: this router exists", hint="add --overwrite, or name another with -o"
         )
-    if path.exists() and not (path / DESCRIPTION).is_file():
+    if path.exists() and not is_bundle(path):
         raise UsageError(
             f"{path}: exists and is no router bundle", hint="name another router with -o"
         )
@@ -195,8 +207,7 @@ class _Corpus:
     references: list[str] | None
     documents: list[str] | None
     usable: npt.NDArray[np.int64]
-    small: Tier
-    large: Tier
+    tiers: Sequence[Tier]
 
 
 def _read(
@@ -229,15 +240,24 @@ def _read(
         lengths = np.array([len(text) for text in segments.sources.take(usable)])
         usable = usable[sample_by_length(lengths, options.limit, seed=options.seed)]
     refuse_too_few(source.name, len(usable))
-    # With hidden states, so that the probe is among the families that may be mixed.
-    small = open_tier(SMALL, pair.small, segments, with_states=True)
-    large = open_tier(LARGE, pair.large, segments)
-    return _Corpus(source.name, segments, metric, references, documents, usable, small, large)
+    tiers = [
+        open_tier(
+            name,
+            model,
+            segments,
+            with_logprobs=name == pair.drafting,
+            # So that the probe is among the families that may be mixed.
+            with_states=name == pair.drafting,
+        )
+        for name, model in pair.models.items()
+    ]
+    return _Corpus(source.name, segments, metric, references, documents, usable, tiers)
 
 
 def _calibrate(
     options: CalibrateOptions, pair: Pair, corpus: _Corpus, journal: Journal, progress: Progress
-) -> Calibration:
+) -> dict[str, Calibration]:
+    """Buy every model's translations, and train a router for each that retranslates."""
     spender = Spender(
         journal,
         corpus.segments,
@@ -245,10 +265,17 @@ def _calibrate(
         deterministic=options.pair.deterministic,
         progress=progress,
     )
-    spender.buy(corpus.small, corpus.usable, "drafting")
-    spender.buy(corpus.large, corpus.usable, "retranslating")
-    progress.stage("training", 0, journal.spend_nanousd())
-    return _train(options, pair, corpus, journal)
+    drafting, *retranslating = corpus.tiers
+    several = len(retranslating) > 1
+    spender.buy(drafting, corpus.usable, "drafting")
+    for tier in retranslating:
+        spender.buy(tier, corpus.usable, f"retranslating{f' with {tier.name}' * several}")
+    made = {}
+    for tier in retranslating:
+        stage = f"training{f' the router of {tier.name}' * several}"
+        progress.stage(stage, 0, journal.spend_nanousd())
+        made[tier.name] = _train(options, pair, corpus, journal, tier)
+    return made
 
 
 def _refuse_small_budget(
@@ -258,7 +285,7 @@ def _refuse_small_budget(
     if budget_nanousd is None:
         return
     needed = 0 if journal is None else journal.committed_nanousd()
-    for tier in (corpus.small, corpus.large):
+    for tier in corpus.tiers:
         needed += needed_nanousd(journal, tier, corpus.usable)
     if needed > budget_nanousd:
         raise BudgetError(
@@ -268,11 +295,14 @@ def _refuse_small_budget(
         )
 
 
-def _train(options: CalibrateOptions, pair: Pair, corpus: _Corpus, journal: Journal) -> Calibration:
-    failed = [*journal.failed(SMALL), *journal.failed(LARGE)]
+def _train(
+    options: CalibrateOptions, pair: Pair, corpus: _Corpus, journal: Journal, tier: Tier
+) -> Calibration:
+    small = corpus.tiers[0]
+    failed = [*journal.failed(small.name), *journal.failed(tier.name)]
     items = corpus.usable[~np.isin(corpus.usable, failed)]
-    table = draft_table(journal, corpus.segments, corpus.small, items)
-    bought = journal.hypotheses(LARGE, items.tolist())
+    table = draft_table(journal, corpus.segments, small, items)
+    bought = journal.hypotheses(tier.name, items.tolist())
     retranslations = Retranslations(
         texts=[hypothesis.text for hypothesis in bought],
         tokens=np.array([hypothesis.output_tokens for hypothesis in bought], np.int64),
@@ -296,7 +326,7 @@ def _train(options: CalibrateOptions, pair: Pair, corpus: _Corpus, journal: Jour
         pairs=[languages] * len(items),
         documents=_of_items(corpus.documents, items),
         small=model_identity(pair.small),
-        large=model_identity(pair.large),
+        large=model_identity(tier.model),
     )
     return train(options, data)
 

@@ -1,14 +1,15 @@
 """Which hypothesis each item gets in the end, and why: the second guard applied to the journal.
 
-The journal goes in, one code an item comes out. What always holds: the rules are asked first, a
-router's chooser only about what they let pass and where the draft has text, and neither about what
-is pinned to the large model; every answer rests on its item alone, so it is the same whenever and
-in whichever order retranslations were bought.
+The journal goes in, a code and a tier an item come out. What always holds: the rules are asked
+first, a router's chooser only about what they let pass and where the draft has text, and neither
+about what is pinned to its tier; of several retranslations the one of the last tier that passes is
+taken; every answer rests on its item alone, so it is the same whenever and in whichever order
+retranslations were bought.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,7 @@ from routelmt_cli.run.hypotheses import Hypothesis
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.prediction import draft_table
 from routelmt_cli.run.segments import Segments
-from routelmt_cli.run.tiers import LARGE, SMALL, Tier
+from routelmt_cli.run.tiers import Tier
 
 _BLOCK_ITEMS = 8192
 
@@ -38,16 +39,22 @@ def code_of(reason: str) -> int:
 
 @dataclass(frozen=True)
 class Choice:
-    """The final hypothesis of every item.
+    """The final hypothesis of every item; arrays of shape (items,).
 
     Attributes
     ----------
+    tiers
+        The names of the tiers; the first drafts.
     code
-        int8 of shape (items,): ``NOT_SENT``, ``TAKEN`` (the retranslation), ``FAILED``, ``LEFT``
-        (as the source is) or one of the guard's reasons to keep the draft.
+        int8: ``NOT_SENT``, ``TAKEN`` (a retranslation), ``FAILED``, ``LEFT`` (as the source is) or
+        one of the guard's reasons to keep the draft.
+    tier
+        int8: the number of the tier that the hypothesis is of, above 0 where one is ``TAKEN``.
     """
 
+    tiers: Sequence[str]
     code: npt.NDArray[np.int8]
+    tier: npt.NDArray[np.int8]
 
     @property
     def taken(self) -> npt.NDArray[np.bool_]:
@@ -63,6 +70,22 @@ class Choice:
     def left(self) -> npt.NDArray[np.bool_]:
         """Which items stay as their sources, since no hypothesis has their placeholders."""
         return np.equal(self.code, LEFT)
+
+    def texts(self, journal: Journal, items: npt.NDArray[np.int64]) -> dict[int, str]:
+        """Return the final hypotheses of items, by item; of none that is left as its source."""
+        items = items[~self.left[items]]
+        found: dict[int, str] = {}
+        for number, name in enumerate(self.tiers):
+            found |= journal.texts(name, items[self.tier[items] == number].tolist())
+        return found
+
+    def rows_by_tier(self, repeats: npt.NDArray[np.int64]) -> dict[str, int]:
+        """Count segments by the tier that their translation is of, without those left."""
+        own = ~self.left
+        return {
+            name: int(repeats[own & (self.tier == number)].sum())
+            for number, name in enumerate(self.tiers)
+        }
 
     def counts(self, repeats: npt.NDArray[np.int64]) -> dict[str, int]:
         """Count segments that did not get what was asked for them, by reason."""
@@ -112,12 +135,12 @@ class Choice:
 
 @dataclass(frozen=True)
 class SecondOpinion:
-    """What the chooser of a router needs beside the journal.
+    """What a tier's chooser of a router needs beside the journal.
 
     Attributes
     ----------
     router
-        The run's router.
+        The router of the tier.
     pair
         The language pair, such as ``de-en``.
     small
@@ -148,13 +171,17 @@ class SecondOpinion:
         return chooser.keep_draft(profile.features(table), after) & ~blank
 
 
+_NO_OPINIONS: Mapping[str, SecondOpinion] = {}
+
+
 def choose(
     journal: Journal,
     segments: Segments,
     target_language: str,
-    second_opinion: SecondOpinion | None = None,
+    tiers: Sequence[str],
+    second_opinions: Mapping[str, SecondOpinion] = _NO_OPINIONS,
     *,
-    pinned: npt.NDArray[np.bool_] | None = None,
+    pins: npt.NDArray[np.int8] | None = None,
 ) -> Choice:
     """Decide for every bought retranslation whether it replaces its draft.
 
@@ -164,46 +191,80 @@ def choose(
         The run.
     target_language
         A language code; it tells which script is expected.
-    second_opinion
-        Whose chooser is asked after the rules; None for the rules alone.
-    pinned
-        bool of shape (items,): items that take their retranslation whatever the rules and the
-        chooser say, if only it has text; None for no such items.
+    tiers
+        Names; the first drafts.
+    second_opinions
+        By tier, whose chooser is asked after the rules; without one the rules alone are.
+    pins
+        int8 of shape (items,): the number of the tier whose retranslation an item takes whatever
+        the rules and the chooser say, if only it has text; 0 or less for none.
     """
-    code = np.zeros(segments.items, np.int8)
-    numbers = {NO_REASON: TAKEN, **{name: _GUARDED + i for i, name in enumerate(REASONS)}}
+    code, tier = np.zeros(segments.items, np.int8), np.zeros(segments.items, np.int8)
+    judge = _Judge(journal, segments, target_language, tiers, second_opinions)
     for first in range(0, segments.items, _BLOCK_ITEMS):
         end = min(first + _BLOCK_ITEMS, segments.items)
-        bought = []
-        for one in journal.hypotheses(LARGE, range(first, end)):
-            if one.failure is not None:
-                code[one.item] = FAILED
-            elif pinned is not None and pinned[one.item] and one.text.strip():
-                code[one.item] = TAKEN
-            else:
-                bought.append(one)
-        if not bought:
-            continue
-        reasons = _reasons(journal, segments, bought, target_language)
-        passed = [one for one, reason in zip(bought, reasons, strict=True) if reason == NO_REASON]
-        for one, reason in zip(bought, reasons, strict=True):
-            code[one.item] = numbers[reason]
-        if second_opinion is not None:
-            kept = second_opinion.keeps(journal, segments, passed)
-            for one, is_kept in zip(passed, kept.tolist(), strict=True):
-                code[one.item] = numbers["chooser"] if is_kept else TAKEN
-    for item in journal.failed(SMALL):
-        if code[item] != TAKEN:  # neither model gave this segment a translation
+        for number in reversed(range(1, len(tiers))):
+            bought = [
+                one
+                for one in journal.hypotheses(tiers[number], range(first, end))
+                if code[one.item] != TAKEN  # which a later tier's is
+            ]
+            pinned = [pins is not None and pins[one.item] == number for one in bought]
+            for one, verdict in zip(bought, judge.verdicts(number, bought, pinned), strict=True):
+                if verdict == TAKEN:
+                    tier[one.item] = number
+                if verdict == TAKEN or code[one.item] == NOT_SENT:
+                    code[one.item] = verdict
+    for item in journal.failed(tiers[0]):
+        if code[item] != TAKEN:  # no model gave this segment a translation
             code[item] = FAILED
-    return Choice(code)
+    return Choice(tiers, code, tier)
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Who says whether retranslations replace their drafts."""
+
+    journal: Journal
+    segments: Segments
+    target_language: str
+    tiers: Sequence[str]
+    second_opinions: Mapping[str, SecondOpinion]
+
+    def verdicts(
+        self, number: int, bought: Sequence[Hypothesis], pinned: Sequence[bool]
+    ) -> list[int]:
+        """Give the code of each retranslation of a tier."""
+        verdicts = [
+            FAILED if one.failure is not None else TAKEN if pin and one.text.strip() else NOT_SENT
+            for one, pin in zip(bought, pinned, strict=True)
+        ]
+        open_ones = [place for place, verdict in enumerate(verdicts) if verdict == NOT_SENT]
+        if not open_ones:
+            return verdicts
+        asked = [bought[place] for place in open_ones]
+        reasons = _reasons(self.journal, self.segments, self.tiers[0], asked, self.target_language)
+        for place, reason in zip(open_ones, reasons, strict=True):
+            verdicts[place] = TAKEN if reason == NO_REASON else code_of(reason)
+        opinion = self.second_opinions.get(self.tiers[number])
+        if opinion is not None:
+            passed = [place for place in open_ones if verdicts[place] == TAKEN]
+            kept = opinion.keeps(self.journal, self.segments, [bought[place] for place in passed])
+            for place, is_kept in zip(passed, kept.tolist(), strict=True):
+                verdicts[place] = code_of("chooser") if is_kept else TAKEN
+        return verdicts
 
 
 def _reasons(
-    journal: Journal, segments: Segments, bought: Sequence[Hypothesis], target_language: str
+    journal: Journal,
+    segments: Segments,
+    drafting: str,
+    bought: Sequence[Hypothesis],
+    target_language: str,
 ) -> list[str]:
     """Ask the rules about retranslations."""
     items = [one.item for one in bought]
-    drafts = journal.texts(SMALL, items)
+    drafts = journal.texts(drafting, items)
     return keep_reasons(
         segments.sources.take(np.array(items, np.int64)),
         [drafts[item] for item in items],

@@ -18,7 +18,6 @@ from routelmt_cli.run import folder as run_folder
 from routelmt_cli.run.folder import RunFolder
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.journal_file import begin_journal
-from routelmt_cli.run.tiers import LARGE, SMALL
 
 OUTPUT_RECORDS = "outputs"
 """The journal's fact about the outputs that the run wrote: a list of their records."""
@@ -107,7 +106,7 @@ def anything_sent(folder: RunFolder) -> bool:
     if not folder.journal.exists():
         return False
     with Journal(folder.journal) as journal:
-        return any(journal.has_waves(tier) for tier in (SMALL, LARGE))
+        return journal.has_any_waves()
 
 
 def refuse_other_run(

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,6 @@ import numpy.typing as npt
 
 import routelmt_cli
 from routelmt_cli.budget.money import format_usd
-from routelmt_cli.gain.conformal import GuardLimit
-from routelmt_cli.gain.router import Router
 from routelmt_cli.run import output, planning
 from routelmt_cli.run.continuing import (
     OutputRecord,
@@ -34,9 +33,10 @@ from routelmt_cli.run.planning import RunPlan
 from routelmt_cli.run.prediction import predict, predict_draft_tokens
 from routelmt_cli.run.preparation import prepare, reserved_columns
 from routelmt_cli.run.progress import Progress
+from routelmt_cli.run.route import Route
 from routelmt_cli.run.segments import Segments, scan
 from routelmt_cli.run.spending import left_nanousd, needed_nanousd
-from routelmt_cli.run.tiers import LARGE, SMALL, Tier
+from routelmt_cli.run.tiers import Tier
 from routelmt_cli.run.wishes import Wishes, read_wishes
 
 
@@ -51,9 +51,11 @@ class Estimate:
     draft_cost_nanousd, draft_worst_nanousd
         Of the drafts that are still to be bought: predicted, and at most.
     large_cost_nanousd
-        Predicted cost of retranslating every segment.
+        Predicted cost of retranslating every segment, with the first tier that retranslates.
     large_cost_range_nanousd
         The same with every segment at the 10%, and at the 90% quantile of its length.
+    cost_by_tier_nanousd
+        Predicted cost of retranslating every segment with each tier.
     plan, spent_nanousd
         The plan, where the drafts are already bought, and what they cost.
     auto_budget
@@ -83,6 +85,7 @@ class Estimate:
     share: float | None = None
     budget_is_given: bool = True
     remembered: int = 0
+    cost_by_tier_nanousd: dict[str, int] = field(default_factory=dict)
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the figures as (name, value) texts."""
@@ -95,9 +98,8 @@ class Estimate:
         if self.share is not None:
             rows.append(("share of the source tokens, at most", f"{self.share:.1%}"))
         if self.pinned_worst_nanousd:
-            rows.append(
-                ("pinned to the large model, at most", format_usd(self.pinned_worst_nanousd))
-            )
+            whom = "tiers that retranslate" if self._has_several else "the large model"
+            rows.append((f"pinned to {whom}, at most", format_usd(self.pinned_worst_nanousd)))
         if self.plan is None:
             if self.refused:
                 left, drafts = 0, 0
@@ -114,7 +116,7 @@ class Estimate:
                 ("drafts, predicted cost", format_usd(self.draft_cost_nanousd)),
                 ("drafts, at most", format_usd(self.draft_worst_nanousd)),
                 ("left for retranslations", format_usd(left)),
-                ("retranslating all, predicted cost", format_usd(self.large_cost_nanousd)),
+                *self._cost_rows(),
                 ("retranslating all, cautious range", f"{format_usd(low)} to {format_usd(high)}"),
                 (
                     "predicted spend",
@@ -130,6 +132,19 @@ class Estimate:
             ("their predicted cost", format_usd(cost)),
             ("predicted spend", format_usd(self.spent_nanousd + cost)),
             ("knapsack gap", f"{self.plan.facts['gap']:.2%}"),
+        ]
+
+    @property
+    def _has_several(self) -> bool:
+        """Whether several tiers retranslate."""
+        return len(self.cost_by_tier_nanousd) > 1
+
+    def _cost_rows(self) -> list[tuple[str, str]]:
+        if not self._has_several:
+            return [("retranslating all, predicted cost", format_usd(self.large_cost_nanousd))]
+        return [
+            (f"retranslating all with {tier}, predicted cost", format_usd(cost))
+            for tier, cost in self.cost_by_tier_nanousd.items()
         ]
 
     def as_json(self) -> dict[str, Any]:
@@ -196,17 +211,18 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
     columns = reserved_columns(options)
     with open_input(options.corpus, columns) as source, tempfile.TemporaryDirectory() as scratch:
         begun = prepare(source, options, progress)
-        router, path = begun.router, begun.output
+        path = begun.output
         segments = scan(source.corpus, Path(scratch) / "sources.arrow", begun.memory.texts)
         for remark in source.corpus.remarks():
             progress.note(remark)
-        small, large = begun.open_tiers(source.corpus, segments)
-        wishes = read_wishes(source.corpus, segments, small, options)
+        tiers = begun.open_tiers(source.corpus, segments)
+        small, routes = tiers[0], begun.routes(tiers)
+        wishes = read_wishes(source.corpus, segments, tiers, options)
         budget = options.budget_nanousd
         if budget is None:
-            budget = worst_of_all(small, large)
+            budget = worst_of_all(tiers)
         sent = np.zeros(segments.items, np.bool_)
-        pinned_worst = needed_nanousd(None, large, np.flatnonzero(wishes.to_large))
+        pinned_worst = _pinned_worst(None, routes, wishes)
         plan, spent, drafted = None, 0, np.zeros(segments.items, np.bool_)
         records: list[OutputRecord] = []
         if (begun.folder / "run.json").exists():
@@ -216,10 +232,10 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
                     refuse_other_run(held, begun.identity, budget)
                     with Journal(held.journal) as journal:
                         spent = journal.spend_nanousd()
-                        drafted = journal.bought(SMALL, segments.items)
-                        sent = journal.sent(LARGE, segments.items)
-                        pins = np.flatnonzero(wishes.to_large)
-                        pinned_worst = needed_nanousd(journal, large, pins)
+                        drafted = journal.bought(small.name, segments.items)
+                        for route in routes:
+                            sent |= journal.sent(route.tier.name, segments.items)
+                        pinned_worst = _pinned_worst(journal, routes, wishes)
                         if drafted.all():
                             plan = _plan(
                                 held,
@@ -228,16 +244,15 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
                                 journal=journal,
                                 segments=segments,
                                 small=small,
-                                large=large,
-                                router=router,
+                                routes=routes,
                                 pair=begun.pair.label,
-                                limit=begun.limit,
                             )
         wishes.refuse_share(sent)
         if path is not None:
             output.refuse_foreign(path, records, overwrite=options.overwrite)
-        draft_tokens = predict_draft_tokens(router, small)
-        large_cost, low, high = _large_costs(router, small, large, draft_tokens)
+        draft_tokens = predict_draft_tokens(routes[0].router, small)
+        costs = [_costs(route, small, draft_tokens) for route in routes]
+        cost, low, high = costs[0]
         draft_cost = _sum(small.cost_nanousd(draft_tokens)[~drafted])
         prefix = 0 if drafted.any() else small.prefix_nanousd
         return Estimate(
@@ -247,7 +262,7 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
             begun=bool(drafted.any()),
             draft_cost_nanousd=prefix + draft_cost,
             draft_worst_nanousd=prefix + _sum(small.worst_nanousd[~drafted]),
-            large_cost_nanousd=large_cost,
+            large_cost_nanousd=cost,
             large_cost_range_nanousd=(low, high),
             plan=plan,
             spent_nanousd=spent,
@@ -256,17 +271,26 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
             share=options.share,
             budget_is_given=options.budget_nanousd is not None,
             remembered=segments.remembered,
+            cost_by_tier_nanousd={
+                route.tier.name: own[0] for route, own in zip(routes, costs, strict=True)
+            },
         )
 
 
-def _large_costs(
-    router: Router, small: Tier, large: Tier, draft_tokens: npt.NDArray[np.float64]
-) -> list[int]:
-    """Predict what retranslating everything costs, and both ends of its range."""
+def _pinned_worst(journal: Journal | None, routes: Sequence[Route], wishes: Wishes) -> int:
+    """Return what is still to be sent of the pinned segments, at most."""
+    return sum(
+        needed_nanousd(journal, route.tier, np.flatnonzero(wishes.pinned_to(route.tier.name)))
+        for route in routes
+    )
+
+
+def _costs(route: Route, small: Tier, draft_tokens: npt.NDArray[np.float64]) -> list[int]:
+    """Predict what retranslating everything costs on a route, and both ends of its range."""
     lengths = (small.source_tokens, draft_tokens.astype(np.int64))
-    model = router.length_model
+    model, tier = route.router.length_model, route.tier
     return [
-        large.prefix_nanousd + _sum(large.cost_nanousd(tokens))
+        tier.prefix_nanousd + _sum(tier.cost_nanousd(tokens))
         for tokens in (model.predict(*lengths), *model.predict_quantiles(*lengths))
     ]
 
@@ -283,21 +307,24 @@ def _plan(
     journal: Journal,
     segments: Segments,
     small: Tier,
-    large: Tier,
-    router: Router,
+    routes: Sequence[Route],
     pair: str,
-    limit: GuardLimit | None,
 ) -> RunPlan:
     plan = planning.load_plan(folder.plan, budget_nanousd, wishes.share)
     if plan is None:
-        prediction = predict(journal, segments, small, large, router, pair)
-        plan = planning.solve(prediction, wishes, journal, large, budget_nanousd, limit)
-    return _what_remains(plan, journal, large, budget_nanousd)
+        predictions = predict(journal, segments, small, routes, pair)
+        plan = planning.solve(predictions, wishes, journal, routes, budget_nanousd)
+    return _what_remains(plan, journal, routes, budget_nanousd)
 
 
-def _what_remains(plan: RunPlan, journal: Journal, large: Tier, budget_nanousd: int) -> RunPlan:
+def _what_remains(
+    plan: RunPlan, journal: Journal, routes: Sequence[Route], budget_nanousd: int
+) -> RunPlan:
     """Take out of a plan what was bought since, and what can no longer fit."""
-    waiting = plan.chosen & ~journal.sent(LARGE, len(plan.chosen))
-    waiting &= large.worst_nanousd <= left_nanousd(journal, large, budget_nanousd)
-    cost = int(plan.prediction.cost_nanousd[waiting].sum())
+    waiting = plan.chosen.copy()
+    for number, route in enumerate(routes):
+        fits = route.tier.worst_nanousd <= left_nanousd(journal, route.tier, budget_nanousd)
+        fits &= ~journal.sent(route.tier.name, len(waiting))
+        waiting &= fits | (plan.target != number)
+    cost = int(plan.cost_nanousd[waiting].sum())
     return dataclasses.replace(plan, chosen=waiting, facts={**plan.facts, "cost_nanousd": cost})

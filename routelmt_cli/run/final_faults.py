@@ -13,9 +13,8 @@ import numpy as np
 from routelmt_cli.gain.faults import FAULTS, find_faults
 from routelmt_cli.run.choice import Choice
 from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.pair import Pair
 from routelmt_cli.run.segments import Segments
-from routelmt_cli.run.setup import Pair
-from routelmt_cli.run.tiers import LARGE, SMALL
 
 
 def count_faults(
@@ -36,9 +35,7 @@ def count_faults(
         is_left = choice.left[items]
         sources = [source for source, left in zip(sources, is_left, strict=True) if not left]
         items = items[~is_left]  # these are counted on their own
-        taken = choice.taken[items]
-        texts = journal.texts(SMALL, items[~taken].tolist())
-        texts |= journal.texts(LARGE, items[taken].tolist())
+        texts = choice.texts(journal, items)
         faults = find_faults(
             sources,
             [texts[item] for item in items.tolist()],

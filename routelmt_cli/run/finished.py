@@ -52,6 +52,9 @@ def read_report(run: RunFiles) -> Report:
         report = Report(**values)
         if wrong := [one.name for one in fields(report) if not _fits(one, values.get(one.name))]:
             raise ValueError(f"{', '.join(wrong)} of another type")
+        by_tier = (report.segments_by_tier, report.spend_by_tier_nanousd)
+        if any(report.models.keys() - one.keys() for one in by_tier):
+            raise ValueError("a tier has no figures")
         return report
     except FileNotFoundError:
         if run.stream_report.exists():
@@ -79,6 +82,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "bool": bool,
     "dict[str, Any] | None": (dict, type(None)),
 }
+_IDENTITIES = "dict[str, dict[str, str]]"
 _VALUES: dict[str, type | tuple[type, ...]] = {
     "dict[str, int]": int,
     "dict[str, float]": _NUMBER,
@@ -89,6 +93,9 @@ _VALUES: dict[str, type | tuple[type, ...]] = {
 def _fits(one: Field[Any], value: object) -> bool:
     """Say whether a value may stand in a field of the report, as far as it is shown."""
     kind = str(one.type)
+    if kind == _IDENTITIES:
+        identities = value.values() if isinstance(value, dict) else [None]
+        return all(isinstance(own, dict) and isinstance(own.get("name"), str) for own in identities)
     if kind in _VALUES:
         inside = value.values() if isinstance(value, dict) else [None]
         return all(isinstance(part, _VALUES[kind]) for part in inside)

@@ -84,6 +84,12 @@ def _check(options: CalibrateOptions) -> None:
             "nothing is spent on hypotheses that are given, so there is no --budget",
             hint="leave --budget out, or add --score-with CARD",
         )
+    if options.pair.tiers:
+        raise UsageError(
+            "--tier does not go with hypotheses that are given",
+            hint="calibrate on each column of retranslations alone, naming models with --small and "
+            "--large",
+        )
     if options.metric is not None and options.draft_score is not None:
         raise UsageError(
             "both a metric and score columns are given",

@@ -287,6 +287,10 @@ class Journal(JournalFile):
         """Say whether a wave of the tier was ever reserved; the first one charges its prefix."""
         return bool(self._value("SELECT EXISTS (SELECT 1 FROM totals WHERE tier = ?)", (tier,)))
 
+    def has_any_waves(self) -> bool:
+        """Say whether anything was ever reserved."""
+        return bool(self._value("SELECT EXISTS (SELECT 1 FROM totals)", ()))
+
     def unsettled_wave(self, tier: str) -> Wave | None:
         """Return the tier's last wave where some of it is not settled (after a crash), or None."""
         if not self.outstanding_nanousd(tier) and self._count_open(tier) == 0:

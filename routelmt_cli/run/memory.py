@@ -24,19 +24,17 @@ from routelmt_cli.corpus.reader import open_corpus
 from routelmt_cli.corpus.segments import Corpus
 from routelmt_cli.corpus.units import Units
 from routelmt_cli.errors import UsageError
-from routelmt_cli.run.choice import LEFT, TAKEN, Choice
+from routelmt_cli.run.choice import Choice
 from routelmt_cli.run.folder import RunFiles
 from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.pair import Pair
 from routelmt_cli.run.segments import ItemSources
-from routelmt_cli.run.setup import Pair
-from routelmt_cli.run.tiers import LARGE, SMALL
 from routelmt_cli.run.whole_file import write_whole
-
-MEMORY = "memory"
-"""The tier of what a memory answers."""
 
 _TARGET_COLUMNS = (TRANSLATION, "reference", "target")
 _MOST_CHOICE_BYTES = 1 << 34
+_TIERS = "tiers"
+_LEFT = -1
 _Pairs = Iterator[tuple[str, str]]
 
 
@@ -94,10 +92,12 @@ def read_memory(paths: Sequence[Path], pair: Pair) -> Memory:
     return Memory(texts, digest.hexdigest() if paths else "", remarks)
 
 
-def save_choice(choice: Choice, path: Path) -> None:
-    """Keep what each item got, for runs that take this one as their memory."""
+def save_choice(choice: Choice, journal: Journal, path: Path) -> None:
+    """Keep which tier each item got, for runs that take this one as their memory."""
+    journal.set_meta({_TIERS: list(choice.tiers)})
     buffer = io.BytesIO()
-    np.save(buffer, choice.code, allow_pickle=False)
+    final = np.where(choice.left, _LEFT, choice.tier).astype(np.int8)
+    np.save(buffer, final, allow_pickle=False)
     with write_whole(path) as file:
         file.write(buffer.getvalue())
 
@@ -143,8 +143,10 @@ def _of_run(path: Path, pair: Pair) -> _Pairs:
     _refuse_languages(path, known, pair)
     try:
         sources = ItemSources(run.sources)
-        code = _read_choice(run.choice, len(sources))
-    except (OSError, ValueError) as error:
+        final = _read_choice(run.choice, len(sources))
+        with Journal(run.journal, read_only=True) as journal:
+            tiers = list(journal.meta(_TIERS))
+    except (OSError, ValueError, TypeError) as error:
         raise UsageError(
             f"{path}: this run is not finished, or is of an older routelmt",
             hint="run its command again, then this one",
@@ -152,10 +154,9 @@ def _of_run(path: Path, pair: Pair) -> _Pairs:
     with Journal(run.journal, read_only=True) as journal:
         for first, texts in sources.batches():
             items = np.arange(first, first + len(texts))
-            is_large = np.equal(code[items], TAKEN)
-            kept = ~is_large & ~np.equal(code[items], LEFT)
-            found = journal.texts(LARGE, items[is_large].tolist())
-            found |= journal.texts(SMALL, items[kept].tolist())
+            found: dict[int, str] = {}
+            for number, tier in enumerate(tiers):
+                found |= journal.texts(tier, items[final[items] == number].tolist())
             for item, source in zip(items.tolist(), texts, strict=True):
                 yield source, found.get(item, "")
 
@@ -163,10 +164,10 @@ def _of_run(path: Path, pair: Pair) -> _Pairs:
 def _read_choice(path: Path, items: int) -> npt.NDArray[np.int8]:
     if path.stat().st_size > _MOST_CHOICE_BYTES:
         raise ValueError("too large")
-    code: npt.NDArray[np.int8] = np.load(path, allow_pickle=False)
-    if code.dtype != np.int8 or code.shape != (items,):
+    final: npt.NDArray[np.int8] = np.load(path, allow_pickle=False)
+    if final.dtype != np.int8 or final.shape != (items,):
         raise ValueError("not of this run")
-    return code
+    return final
 
 
 def _refuse_languages(path: Path, known: Mapping[str, object], pair: Pair) -> None:

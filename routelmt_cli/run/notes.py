@@ -20,9 +20,9 @@ from routelmt_cli.run.labelled_input import read_labels
 from routelmt_cli.run.memory import Memory
 from routelmt_cli.run.near import NearMatches
 from routelmt_cli.run.options import TranslateOptions
+from routelmt_cli.run.pair import Pair
 from routelmt_cli.run.progress import Progress
 from routelmt_cli.run.segments import Segments
-from routelmt_cli.run.setup import Pair
 from routelmt_cli.translators.models import Model
 from routelmt_cli.translators.notes import CONTEXT, NEAR, TERMS, Notes
 
@@ -95,38 +95,33 @@ def with_notes(
     Raises
     ------
     UsageError
-        Context is asked for, and the large model's card has no place for it.
+        Context is asked for, and the card of a model that retranslates has no place for it.
     """
-    if options.context and not _takes(pair.large, CONTEXT):
-        raise UsageError(
-            f"{pair.large.card.card_path}: this model's prompt has no place for context",
-            hint="add a section [prompt.context] to a copy of the card, or leave --context out",
-        )
+    for model in pair.retranslating.values():
+        if options.context and not _takes(model, CONTEXT):
+            raise UsageError(
+                f"{model.card.card_path}: this model's prompt has no place for context",
+                hint="add a section [prompt.context] to a copy of the card, or leave --context out",
+            )
     if glossary is not None:
-        without = [
-            model.card.name for model in (pair.small, pair.large) if not _takes(model, TERMS)
-        ]
+        without = [model.card.name for model in pair.models.values() if not _takes(model, TERMS)]
         if without:
             progress.note(
                 f"no place for terms in the prompt of {', '.join(without)}: there the glossary is "
                 "only checked"
             )
-    small = glossary is not None and _takes(pair.small, TERMS)
-    large = (
-        bool(options.context)
-        or (glossary is not None and _takes(pair.large, TERMS))
-        or tells_near(pair, options, memory)
-    )
-    return replace(
-        pair,
-        small=replace(pair.small, with_notes=small),
-        large=replace(pair.large, with_notes=large),
-    )
+    models = {}
+    for tier, model in pair.models.items():
+        told = glossary is not None and _takes(model, TERMS)
+        if tier != pair.drafting:
+            told = told or bool(options.context) or tells_near(model, options, memory)
+        models[tier] = replace(model, with_notes=told)
+    return replace(pair, models=models)
 
 
-def tells_near(pair: Pair, options: TranslateOptions, memory: Memory) -> bool:
-    """Say whether the large model is told of similar sources."""
-    return options.near > 0 and bool(memory.texts) and _takes(pair.large, NEAR)
+def tells_near(model: Model, options: TranslateOptions, memory: Memory) -> bool:
+    """Say whether a model that retranslates is told of similar sources."""
+    return options.near > 0 and bool(memory.texts) and _takes(model, NEAR)
 
 
 def note_sources(
@@ -136,8 +131,8 @@ def note_sources(
     options: TranslateOptions,
     glossary: Glossary | None,
     memory: Memory,
-) -> tuple[NoteSource | None, NoteSource | None]:
-    """Return who makes the notes of the small and of the large model; None for no notes.
+) -> dict[str, NoteSource | None]:
+    """Return who makes the notes of each tier; None for no notes.
 
     Raises
     ------
@@ -146,12 +141,19 @@ def note_sources(
     """
     nowhere = np.zeros(0, np.int64)  # without context nobody asks
     document = _documents(corpus, segments, options) if options.context else nowhere
-    small = NoteSource(segments, glossary, 0, nowhere) if pair.small.with_notes else None
-    terms = glossary if _takes(pair.large, TERMS) else None
-    told = tells_near(pair, options, memory)
-    near = NearMatches(memory.texts, options.near) if told else None
-    large = NoteSource(segments, terms, options.context, document, near)
-    return small, large if pair.large.with_notes else None
+    is_told = any(tells_near(model, options, memory) for model in pair.retranslating.values())
+    near = NearMatches(memory.texts, options.near) if is_told else None
+    found: dict[str, NoteSource | None] = {}
+    for tier, model in pair.models.items():
+        terms = glossary if _takes(model, TERMS) else None
+        if not model.with_notes:
+            found[tier] = None
+        elif tier == pair.drafting:
+            found[tier] = NoteSource(segments, terms, 0, nowhere)
+        else:
+            own = near if tells_near(model, options, memory) else None
+            found[tier] = NoteSource(segments, terms, options.context, document, own)
+    return found
 
 
 def _takes(model: Model, kind: str) -> bool:

@@ -6,22 +6,21 @@ Nothing is read, decided or spent here.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from routelmt_cli.gain.conformal import GuardLimit
-from routelmt_cli.gain.router import Router
 from routelmt_cli.protection.glossary import Glossary
 from routelmt_cli.run.corpus_input import CorpusInput
 from routelmt_cli.run.deadline import Deadline
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.memory import Memory
 from routelmt_cli.run.options import TranslateOptions
+from routelmt_cli.run.pair import Pair
 from routelmt_cli.run.progress import Progress
+from routelmt_cli.run.route import Route
 from routelmt_cli.run.segments import Segments
-from routelmt_cli.run.setup import Pair
 from routelmt_cli.run.spending import Spender
 from routelmt_cli.run.tiers import Tier
 from routelmt_cli.run.wishes import Wishes
@@ -49,6 +48,8 @@ class Run:
 
     Attributes
     ----------
+    small, routes
+        The tier that drafts, and those that retranslate.
     budget_nanousd
         What bounds the run's spend: its options' budget, or less where that is the most; or the
         worst case of everything, where the options name none.
@@ -64,11 +65,9 @@ class Run:
 
     source: CorpusInput
     pair: Pair
-    router: Router
-    limit: GuardLimit | None
     segments: Segments
     small: Tier
-    large: Tier
+    routes: Sequence[Route]
     wishes: Wishes
     memory: Memory
     glossary: Glossary | None
@@ -79,6 +78,11 @@ class Run:
     progress: Progress
     clock: Clock
     output: Path | None
+
+    @property
+    def tiers(self) -> list[Tier]:
+        """All tiers; the first drafts."""
+        return [self.small, *(route.tier for route in self.routes)]
 
     def spender(self, budget_nanousd: int) -> Spender:
         """Return who buys for this run, within a budget."""

@@ -13,6 +13,7 @@ from routelmt_cli.errors import UsageError
 DEFAULT_NEAR = 0.8
 DEFAULT_SMALL = "smollm2-135m"
 DEFAULT_LARGE = "gemma3-270m"
+MOST_TIERS = 8
 
 _COLUMN = "column:"
 
@@ -55,6 +56,9 @@ class PairOptions:
     ----------
     small, large
         Names of the user's cards or of shipped ones, or paths of cards.
+    tiers
+        The same of any number of models, cheapest first, instead of ``small`` and ``large``; the
+        first of them drafts.
     deterministic
         Decode static groups of segments from a clean state.
     protects
@@ -67,6 +71,22 @@ class PairOptions:
     large: str = DEFAULT_LARGE
     deterministic: bool = False
     protects: bool = True
+    tiers: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.tiers and not 2 <= len(self.tiers) <= MOST_TIERS:
+            raise UsageError(
+                f"--tier is given {len(self.tiers)} times"
+                if len(self.tiers) > 1
+                else "--tier is given once",
+                hint=f"name 2 to {MOST_TIERS} models, cheapest first: the first drafts, the others "
+                "retranslate",
+            )
+
+    @property
+    def cards(self) -> tuple[str, ...]:
+        """The cards of all models, the one that drafts first."""
+        return self.tiers or (self.small, self.large)
 
 
 @dataclass(frozen=True)
@@ -167,6 +187,11 @@ class TranslateOptions:
         if self.budget_nanousd is None and self.share is None:
             raise UsageError(
                 "neither --budget nor --share is given", hint="add one of them, such as --budget 5"
+            )
+        if self.share is not None and len(self.pair.cards) > 2:
+            raise UsageError(
+                "--share does not go with more than two tiers",
+                hint="a share says how much is retranslated, not with which model: give a --budget",
             )
         if self.auto_budget and self.share is not None:
             raise UsageError(

@@ -35,13 +35,14 @@ from routelmt_cli.run.prediction import Prediction
 from routelmt_cli.run.preparation import prepare, reserved_columns
 from routelmt_cli.run.progress import Progress, Silent
 from routelmt_cli.run.report import Report, make_report
+from routelmt_cli.run.retranslating import forget_passes, retranslate
 from routelmt_cli.run.retrying import release_failed
 from routelmt_cli.run.run_curve import predict_items
 from routelmt_cli.run.segments import scan
 from routelmt_cli.run.shielding import shielded
 from routelmt_cli.run.spending import needed_nanousd
 from routelmt_cli.run.terms import with_terms
-from routelmt_cli.run.tiers import LARGE, Tier
+from routelmt_cli.run.tiers import Tier
 from routelmt_cli.run.wishes import Wishes, read_wishes
 
 
@@ -112,18 +113,18 @@ def open_run(
             for remark in source.corpus.remarks():
                 progress.note(remark)
             with clock.stage("count tokens"):
-                small, large = begun.open_tiers(source.corpus, segments)
+                tiers = begun.open_tiers(source.corpus, segments)
             with clock.stage("read"):
-                wishes = read_wishes(source.corpus, segments, small, options)
+                wishes = read_wishes(source.corpus, segments, tiers, options)
             given = options.budget_nanousd
             if keeps_budget:
                 given = 0 if options.restart else _budget_before(folder)
-            budget = worst_of_all(small, large) if given is None else given
+            budget = worst_of_all(tiers) if given is None else given
 
             def check_all(journal: Journal | None) -> None:
-                check_before(small, budget, journal)
+                check_before(tiers[0], budget, journal)
                 if not plans_only:
-                    refuse_pins(small, large, wishes, budget, journal)
+                    refuse_pins(tiers, wishes, budget, journal)
 
             with open_journal(
                 folder,
@@ -138,11 +139,9 @@ def open_run(
                 run = Run(
                     source=source,
                     pair=begun.pair,
-                    router=begun.router,
-                    limit=begun.limit,
                     segments=segments,
-                    small=small,
-                    large=large,
+                    small=tiers[0],
+                    routes=begun.routes(tiers),
                     wishes=wishes,
                     memory=begun.memory,
                     glossary=begun.glossary,
@@ -177,12 +176,10 @@ def _translate(run: Run, folder: RunFolder) -> Report:
         if plan.drift_warning is not None:
             run.progress.note(plan.drift_warning)
     with run.clock.stage("retranslate"):
-        chosen = int(plan.chosen.sum())
-        spender = run.spender(run.budget_nanousd)
-        spender.buy(run.large, plan.order, "retranslating", expected=chosen, wishes=run.wishes)
+        retranslate(run, plan)
     with run.clock.stage("write"):
         choice = _choose(run)
-        save_choice(choice, folder.choice)
+        save_choice(choice, run.journal, folder.choice)
         _write(run, choice, plan, path)
     report = make_report(run, plan, choice)
     report.save(folder.report)
@@ -229,23 +226,22 @@ def refuse_small_budget(
         )
 
 
-def worst_of_all(small: Tier, large: Tier) -> int:
-    """Return what a run costs at most that retranslates everything."""
-    tiers = (small, large)
+def worst_of_all(tiers: Sequence[Tier]) -> int:
+    """Return what a run costs at most that sends everything to every tier."""
     # Python's integers: the sum can exceed 64 bits.
     return sum(sum(tier.worst_nanousd.tolist()) + tier.prefix_nanousd for tier in tiers)
 
 
 def refuse_pins(
-    small: Tier, large: Tier, wishes: Wishes, budget_nanousd: int, journal: Journal | None
+    tiers: Sequence[Tier], wishes: Wishes, budget_nanousd: int, journal: Journal | None
 ) -> None:
-    """Refuse limits that might not cover what is pinned to the large model.
+    """Refuse limits that might not cover what is pinned to tiers that retranslate.
 
     As with drafts the worst case counts, so that a run that begins can honour every pin.
 
     Parameters
     ----------
-    small, large, wishes
+    tiers, wishes
         The run.
     budget_nanousd
         The budget.
@@ -258,18 +254,20 @@ def refuse_pins(
         Of the share as ``Wishes.refuse_share`` does; or with the budget that would do.
     """
     items = len(wishes.weight)
-    nothing = np.zeros(items, np.bool_)
-    wishes.refuse_share(nothing if journal is None else journal.sent(LARGE, items))
-    pinned = np.flatnonzero(wishes.to_large)
-    if not len(pinned):
-        return
+    sent = np.zeros(items, np.bool_)
+    if journal is not None:
+        for tier in tiers[1:]:
+            sent |= journal.sent(tier.name, items)
+    wishes.refuse_share(sent)
+    pinned = [(tier, np.flatnonzero(wishes.pinned_to(tier.name))) for tier in tiers[1:]]
+    names = "' and '".join(tier.name for tier, own in pinned if len(own))
     committed = 0 if journal is None else journal.committed_nanousd()
-    drafts = needed_nanousd(journal, small, np.arange(items))
-    pins = needed_nanousd(journal, large, pinned)
+    drafts = needed_nanousd(journal, tiers[0], np.arange(items)) if names else 0
+    pins = sum(needed_nanousd(journal, tier, own) for tier, own in pinned)
     needed = committed + drafts + pins
     if pins and needed > budget_nanousd:
         raise BudgetError(
-            f"the segments pinned to '{LARGE}' may cost up to {format_usd(pins)} beside drafts and "
+            f"the segments pinned to '{names}' may cost up to {format_usd(pins)} beside drafts and "
             f"spend of {format_usd(committed + drafts)}, but the budget is "
             f"{format_usd(budget_nanousd)}",
             hint=f"give --budget {format_usd(needed)[1:]} or more, or pin fewer segments",
@@ -277,9 +275,17 @@ def refuse_pins(
 
 
 def _choose(run: Run) -> Choice:
-    opinion = SecondOpinion(run.router, run.pair.label, run.small)
-    pinned = run.wishes.to_large
-    choice = choose(run.journal, run.segments, run.pair.target_language, opinion, pinned=pinned)
+    choice = choose(
+        run.journal,
+        run.segments,
+        run.pair.target_language,
+        list(run.pair.models),
+        {
+            route.tier.name: SecondOpinion(route.router, run.pair.label, run.small)
+            for route in run.routes
+        },
+        pins=run.wishes.pin,
+    )
     if run.glossary is not None:
         choice = with_terms(choice, run.journal, run.segments, run.glossary)
     if not run.options.pair.protects:
@@ -289,26 +295,20 @@ def _choose(run: Run) -> Choice:
 
 def _retry(run: Run, folder: RunFolder) -> None:
     """Try again what failed in a finished run; one that was cut off ends as if undisturbed."""
-    journal, tiers = run.journal, (run.small, run.large)
+    journal, tiers = run.journal, run.tiers
     if not journal.is_finished or not any(journal.failed(tier.name) for tier in tiers):
         return
     if count := release_failed(journal, folder, tiers, _choose(run).failed, known_budget(run)):
         run.progress.note(f"trying {count} failed requests again")
 
 
-def _plan(run: Run, folder: RunFolder, predict: Callable[[], Prediction]) -> RunPlan:
+def _plan(run: Run, folder: RunFolder, predict: Callable[[], list[Prediction]]) -> RunPlan:
     known = planning.load_plan(folder.plan, run.budget_nanousd, run.wishes.share)
     if known is not None:
         return known
-    plan = planning.solve(
-        predict(),
-        run.wishes,
-        run.journal,
-        run.large,
-        run.budget_nanousd,
-        run.limit,
-    )
-    planning.save_plan(plan, folder.plan)
+    plan = planning.solve(predict(), run.wishes, run.journal, run.routes, run.budget_nanousd)
+    forget_passes(run.journal)
+    planning.save_plan(plan, run.routes, folder.plan)
     return plan
 
 

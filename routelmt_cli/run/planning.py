@@ -1,80 +1,120 @@
 """The plan of a run: solved once for a budget, kept in ``plan.parquet``, read again after a crash.
 
-In: predictions, weights, what is already bought, the budget. Out: which items to retranslate, in
-which order. Always: the plan of a budget never changes once it is written.
+In: predictions, weights, what is already bought, the budget. Out: which items to retranslate, where
+and in which order. Always: the plan of a budget never changes once it is written.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from routelmt_cli.budget import knapsack, two_limits
+from routelmt_cli.budget import multiple_choice, two_limits
+from routelmt_cli.budget.exact import NOTHING
+from routelmt_cli.budget.multiple_choice import ChoicePlan
 from routelmt_cli.errors import UsageError
 from routelmt_cli.gain.conformal import GuardLimit
 from routelmt_cli.gain.drift import DriftReport
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.prediction import Prediction
-from routelmt_cli.run.spending import left_nanousd
-from routelmt_cli.run.tiers import LARGE, Tier
+from routelmt_cli.run.route import Route
 from routelmt_cli.run.whole_file import write_whole
 from routelmt_cli.run.wishes import Wishes
 
+_T = TypeVar("_T", bound=np.generic)
+
 _FACTS = b"routelmt"
-_RISK, _DRIFT, _LIMIT = "regression_risk", "drift", "guard"
+_DRIFT, _LIMIT, _ROUTES = "drift", "guard", "routes"
+_GAIN, _COST, _RISK = "predicted_gain", "cost_nanousd", "regression_risk"
 _SHOWN_FEATURES = 3
 _ROWS_AT_ONCE = 1 << 16  # what Parquet's dictionaries of a group hold is several times its columns
 
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What to retranslate; arrays of shape (items,).
+    """What to retranslate, and where; arrays of shape (items,).
 
     Attributes
     ----------
-    prediction
-        Predicted gain and cost of every item.
+    predictions
+        Predicted gain and cost of every item on each route.
     weight
         float64, what an item counts: its rule's weight times its repeats.
+    target
+        int8, the number of the route that an item is chosen for, or would be bought on first, or
+        is best on; the figures of an item are those of its target.
     chosen
         bool, whether the knapsack chose the item.
     order
-        int64 of shape (candidates,): items in the order of spending. What is pinned to the large
-        model comes first, then what is chosen; what
-        follows is bought only where actual spend stays below predicted cost.
+        int64 of shape (candidates,): items in the order of spending. What is pinned to a model
+        that retranslates comes first, then what is chosen; what follows is bought only where
+        actual spend stays below predicted cost.
     facts
         ``budget_nanousd``, ``share``, ``value``, ``bound``, ``gap``, ``cost_nanousd`` (of pinned
         items too), ``dual_price``.
-    limit
-        The limit on predicted risk that the plan keeps to; None for none.
+    limits
+        The limit on predicted risk that the plan keeps to on each route; None for none.
     """
 
-    prediction: Prediction
+    predictions: Sequence[Prediction]
     weight: npt.NDArray[np.float64]
+    target: npt.NDArray[np.int8]
     chosen: npt.NDArray[np.bool_]
     order: npt.NDArray[np.int64]
     facts: dict[str, Any]
-    limit: GuardLimit | None = None
+    limits: Sequence[GuardLimit | None]
+
+    @property
+    def gain(self) -> npt.NDArray[np.float64]:
+        """Predicted gain, float64."""
+        return self.on_routes([one.gain for one in self.predictions], self.target)
+
+    @property
+    def cost_nanousd(self) -> npt.NDArray[np.int64]:
+        """Predicted cost, int64."""
+        return self.on_routes([one.cost_nanousd for one in self.predictions], self.target)
 
     @property
     def allowed(self) -> npt.NDArray[np.bool_]:
         """Which items the limit on risk lets through; none, where their risk isn't known."""
-        if self.limit is None:
-            return np.ones(len(self.weight), np.bool_)
-        return allowed_by(self.limit, self.prediction)
+        masks = [
+            allowed_by(limit, one) for limit, one in zip(self.limits, self.predictions, strict=True)
+        ]
+        return self.on_routes(masks, self.target)
+
+    def risk(self, route: npt.NDArray[np.int8]) -> npt.NDArray[np.float64] | None:
+        """Return the predicted risk of items on given routes; None where one does not know it."""
+        risks = [one.regression_risk for one in self.predictions]
+        known = [risk for risk in risks if risk is not None]
+        return self.on_routes(known, route) if len(known) == len(risks) else None
+
+    def on_routes(
+        self, columns: Sequence[npt.NDArray[_T]], route: npt.NDArray[np.int8]
+    ) -> npt.NDArray[_T]:
+        """Take each item's value from the column of its route."""
+        if len(columns) == 1:
+            return columns[0]
+        return np.choose(route, columns)
+
+    def order_on(self, route: int) -> tuple[npt.NDArray[np.int64], int]:
+        """Return the items to be bought on a route in order, and how many of them are chosen."""
+        own = self.order[self.target[self.order] == route]
+        return own, int(self.chosen[own].sum())
 
     @property
     def drift_warning(self) -> str | None:
         """What is to be said where the corpus is not like the calibration's."""
-        drift = self.prediction.drift
-        return None if drift is None else drift_warning(drift)
+        found = (one.drift for one in self.predictions)
+        warnings = (drift_warning(drift) for drift in found if drift is not None)
+        return next((one for one in warnings if one is not None), None)
 
 
 def drift_warning(drift: DriftReport) -> str | None:
@@ -91,42 +131,43 @@ def drift_warning(drift: DriftReport) -> str | None:
     )
 
 
-def allowed_by(limit: GuardLimit, prediction: Prediction) -> npt.NDArray[np.bool_]:
+def allowed_by(limit: GuardLimit | None, prediction: Prediction) -> npt.NDArray[np.bool_]:
     """Say which items a limit on risk lets through, bool of shape (items,)."""
+    if limit is None:
+        return np.ones(len(prediction.gain), np.bool_)
     risk = prediction.regression_risk
     return limit.allows(np.full(len(prediction.gain), np.nan) if risk is None else risk)
 
 
 def solve(
-    prediction: Prediction,
+    predictions: Sequence[Prediction],
     wishes: Wishes,
     journal: Journal,
-    large: Tier,
+    routes: Sequence[Route],
     budget_nanousd: int,
-    limit: GuardLimit | None = None,
 ) -> RunPlan:
-    """Solve the knapsack over everything that the large model has not been sent yet.
+    """Solve the knapsack over everything that is still to be sent on a route.
 
     The capacity is what the budget leaves after settled spend, outstanding reservations, the
-    large model's prompt prefix, and the predicted cost of what is pinned to it, which comes first
-    in the order. A share of the source tokens is a second limit. With a limit on predicted risk,
-    only what it allows is a candidate; nothing is, where the risk isn't known.
+    prompt prefixes, and the predicted cost of what is pinned to a route, which comes first
+    in the order. A share of the source tokens is a second limit, where there is one route. With a
+    limit on predicted risk, only what it allows is a candidate; nothing is, where the risk isn't
+    known. What was sent on one route before can be sent on another for what it gains there beyond.
     """
-    sent = journal.sent(LARGE, len(wishes.weight))
-    pinned = wishes.to_large & ~sent
-    barred = sent | wishes.pinned
-    if limit is not None:
-        barred |= ~allowed_by(limit, prediction)
-    pinned_cost = sum(prediction.cost_nanousd[pinned].tolist())
-    values = np.where(barred, 0.0, prediction.gain * wishes.weight)
-    capacity = max(0, left_nanousd(journal, large, budget_nanousd) - pinned_cost)
-    room = wishes.tokens_left(sent | pinned)
-    if room is None:
-        plan = knapsack.solve(values, prediction.cost_nanousd, capacity)
-    else:
-        plan = two_limits.solve(
-            values, prediction.cost_nanousd, capacity, wishes.tokens, max(0, room)
-        )
+    values, costs, gone = _options(predictions, wishes, journal, routes)
+    pinned = wishes.to_retranslate & ~gone
+    pinned_cost = sum(_on_pins(costs, wishes, pinned))
+    left = budget_nanousd - journal.committed_nanousd() - pinned_cost
+    left -= _put_aside(values, routes, journal, left)
+    capacity = max(0, left)
+    room = wishes.tokens_left(gone | pinned)
+    plan = (
+        multiple_choice.solve(values, costs, capacity)
+        if room is None
+        else _within_share(values, costs, capacity, wishes, max(0, room))
+    )
+    target = np.where(plan.target == NOTHING, np.argmax(values, axis=1), plan.target)
+    target = np.where(wishes.to_retranslate, wishes.pin - 1, target).astype(np.int8)
     facts = {
         "budget_nanousd": budget_nanousd,
         "share": wishes.share,
@@ -136,33 +177,121 @@ def solve(
         "cost_nanousd": plan.cost_nanousd + pinned_cost,
         "dual_price": plan.dual_price,
     }
-    order = np.concatenate([np.flatnonzero(pinned), plan.order])
-    return RunPlan(prediction, wishes.weight, plan.chosen | pinned, order, facts, limit)
+    return RunPlan(
+        predictions=predictions,
+        weight=wishes.weight,
+        target=target,
+        chosen=(plan.option != NOTHING) | pinned,
+        order=np.concatenate([np.flatnonzero(pinned), plan.order]),
+        facts=facts,
+        limits=[route.limit for route in routes],
+    )
 
 
-def save_plan(plan: RunPlan, path: Path) -> None:
-    """Write the plan whole."""
+def _options(
+    predictions: Sequence[Prediction],
+    wishes: Wishes,
+    journal: Journal,
+    routes: Sequence[Route],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Give what every item is worth on every route, its cost there, and whether it was sent."""
+    items = len(wishes.weight)
+    gains = np.stack([one.gain for one in predictions], axis=1)
+    costs = np.stack([one.cost_nanousd for one in predictions], axis=1)
+    sent = np.stack([journal.sent(route.tier.name, items) for route in routes], axis=1)
+    gone = np.asarray(sent.any(axis=1))
+    # What another route would add to what was bought; of those the best counts.
+    known = np.where(sent, gains, -np.inf).max(axis=1)
+    values = (gains - np.where(gone, np.maximum(known, 0.0), 0.0)[:, None]) * wishes.weight[:, None]
+    barred = sent | wishes.pinned[:, None]
+    for number, (route, prediction) in enumerate(zip(routes, predictions, strict=True)):
+        barred[:, number] |= ~allowed_by(route.limit, prediction)
+    return np.where(barred, 0.0, values), costs, gone
+
+
+def _on_pins(
+    costs: npt.NDArray[np.int64], wishes: Wishes, pinned: npt.NDArray[np.bool_]
+) -> list[int]:
+    """Return the costs of pinned items on the routes that they are pinned to."""
+    items = np.flatnonzero(pinned)
+    found: list[int] = costs[items, wishes.pin[items] - 1].tolist()
+    return found
+
+
+def _put_aside(
+    values: npt.NDArray[np.float64], routes: Sequence[Route], journal: Journal, left_nanousd: int
+) -> int:
+    """Return the prompt prefixes that are still to be paid.
+
+    A route whose prefix the others leave no money for is given up: its values become 0.
+    """
+    due = {
+        number: 0 if journal.has_waves(route.tier.name) else route.tier.prefix_nanousd
+        for number, route in enumerate(routes)
+    }
+    while len(due) > 1 and sum(due.values()) > left_nanousd:
+        dearest = max(due, key=lambda number: due[number])
+        del due[dearest]
+        values[:, dearest] = 0.0
+    return sum(due.values())
+
+
+def _within_share(
+    values: npt.NDArray[np.float64],
+    costs: npt.NDArray[np.int64],
+    capacity: int,
+    wishes: Wishes,
+    room: int,
+) -> ChoicePlan:
+    """Solve for the only route, under a limit on source tokens too."""
+    plan = two_limits.solve(values[:, 0], costs[:, 0], capacity, wishes.tokens, room)
+    return ChoicePlan.of_plain(plan, values[:, 0])
+
+
+def save_plan(plan: RunPlan, routes: Sequence[Route], path: Path) -> None:
+    """Write the plan whole.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    routes
+        Its routes; where there are several, the figures on each are columns that end in the name of
+        its tier.
+    path
+        The file.
+    """
     rank = np.full(len(plan.weight), -1, np.int64)
     rank[plan.order] = np.arange(len(plan.order))
-    risk = plan.prediction.regression_risk
+    names = [route.tier.name for route in routes]
     facts = {
         **plan.facts,
-        _DRIFT: None if plan.prediction.drift is None else asdict(plan.prediction.drift),
-        _LIMIT: None if plan.limit is None else asdict(plan.limit),
+        _ROUTES: [
+            {
+                "tier": name,
+                _DRIFT: None if one.drift is None else asdict(one.drift),
+                _LIMIT: None if limit is None else asdict(limit),
+            }
+            for name, one, limit in zip(names, plan.predictions, plan.limits, strict=True)
+        ],
     }
-    table = pa.table(
-        {
-            "item": np.arange(len(plan.weight), dtype=np.int64),
-            "weight": plan.weight,
-            "predicted_gain": plan.prediction.gain,
-            "cost_nanousd": plan.prediction.cost_nanousd,
-            _RISK: np.full(len(rank), np.nan) if risk is None else risk,
-            "chosen": plan.chosen,
-            "rank": rank,
-        }
-    ).replace_schema_metadata({_FACTS: json.dumps(facts).encode()})
+    columns: dict[str, Any] = {
+        "item": np.arange(len(plan.weight), dtype=np.int64),
+        "weight": plan.weight,
+    }
+    for ending, one in zip(_endings(names), plan.predictions, strict=True):
+        risk = one.regression_risk
+        known = np.full(len(rank), np.nan) if risk is None else risk
+        own = {_GAIN: one.gain, _COST: one.cost_nanousd, _RISK: known}
+        columns |= {f"{name}{ending}": values for name, values in own.items()}
+    columns |= {"target": plan.target, "chosen": plan.chosen, "rank": rank}
+    table = pa.table(columns).replace_schema_metadata({_FACTS: json.dumps(facts).encode()})
     with write_whole(path) as file:
         pq.write_table(table, file, row_group_size=_ROWS_AT_ONCE, write_page_checksum=True)
+
+
+def _endings(names: Sequence[str]) -> list[str]:
+    return [""] if len(names) == 1 else [f".{name}" for name in names]
 
 
 def load_plan(path: Path, budget_nanousd: int, share: float | None = None) -> RunPlan | None:
@@ -181,31 +310,44 @@ def load_plan(path: Path, budget_nanousd: int, share: float | None = None) -> Ru
         facts = json.loads(table.schema.metadata[_FACTS])
         columns = {name: table.column(name).to_numpy() for name in table.column_names}
         known_budget = facts["budget_nanousd"]
-        drift, limit = _drift(facts.pop(_DRIFT, None)), facts.pop(_LIMIT, None)
-        limit = None if limit is None else GuardLimit(**limit)
+        # A plan of an older routelmt has one route, and may not know its risk.
+        old = {name: facts.pop(name, None) for name in (_DRIFT, _LIMIT)}
+        of_routes = facts.pop(_ROUTES, [{"tier": "", **old}])
+        nowhere = np.zeros(len(columns["rank"]), np.int8)
+        predictions = [
+            Prediction(
+                columns[f"{_GAIN}{ending}"],
+                columns[f"{_COST}{ending}"],
+                _risk(columns.get(f"{_RISK}{ending}")),
+                _drift(route.get(_DRIFT)),
+            )
+            for route, ending in zip(
+                of_routes, _endings([route["tier"] for route in of_routes]), strict=True
+            )
+        ]
+        found = [route.get(_LIMIT) for route in of_routes]
+        limits = [None if one is None else GuardLimit(**one) for one in found]
+        candidates = np.flatnonzero(columns["rank"] >= 0)
+        plan = RunPlan(
+            predictions=predictions,
+            weight=columns["weight"],
+            target=columns.get("target", nowhere),
+            chosen=columns["chosen"],
+            order=candidates[np.argsort(columns["rank"][candidates])],
+            facts=facts,
+            limits=limits,
+        )
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"{path}: damaged plan",
             hint="restore it from a copy, or remove it to plan anew what is not bought yet",
         ) from error
-    if (known_budget, facts.get("share")) != (budget_nanousd, share):
-        return None
-    candidates = np.flatnonzero(columns["rank"] >= 0)
-    return RunPlan(
-        prediction=Prediction(
-            columns["predicted_gain"], columns["cost_nanousd"], _risk(columns), drift
-        ),
-        weight=columns["weight"],
-        chosen=columns["chosen"],
-        order=candidates[np.argsort(columns["rank"][candidates])],
-        facts=facts,
-        limit=limit,
-    )
+    is_known = (known_budget, facts.get("share")) == (budget_nanousd, share)
+    return plan if is_known else None
 
 
-def _risk(columns: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.float64] | None:
-    """Find the risk, which an older plan lacks and a plan of some routers holds as NaN."""
-    risk = columns.get(_RISK)
+def _risk(risk: npt.NDArray[np.float64] | None) -> npt.NDArray[np.float64] | None:
+    """Find the risk, which a plan of some routers holds as NaN."""
     return None if risk is None or np.isnan(risk).all() else risk
 
 

@@ -19,8 +19,9 @@ from routelmt_cli.gain.parts import ProbePart
 from routelmt_cli.gain.profile import MAX_PROFILE_SEGMENTS, evenly_spaced
 from routelmt_cli.gain.router import Router
 from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.route import Route
 from routelmt_cli.run.segments import Segments
-from routelmt_cli.run.tiers import SMALL, Tier
+from routelmt_cli.run.tiers import Tier
 
 MAX_DRIFT_SEGMENTS = 20_000
 """A larger corpus is compared with the calibration on so many segments, evenly spaced."""
@@ -74,7 +75,7 @@ def draft_table(
     margins and states are None unless every other draft has them: a journal of an older routelmt
     holds none, a run may keep no states.
     """
-    drafts = journal.hypotheses(SMALL, items.tolist())
+    drafts = journal.hypotheses(small.name, items.tolist())
     whole = [draft.failure is None for draft in drafts]
     entropies = [draft.token_entropies for draft in drafts]
     margins = [draft.token_margins for draft in drafts]
@@ -112,54 +113,89 @@ def predict(
     journal: Journal,
     segments: Segments,
     small: Tier,
-    large: Tier,
-    router: Router,
+    routes: Sequence[Route],
     pair: str,
     items: npt.NDArray[np.int64] | None = None,
-) -> Prediction:
-    """Predict gain, risk and cost of items; their drafts must be in the journal.
+) -> list[Prediction]:
+    """Predict gain, risk and cost of items on every route; their drafts must be in the journal.
 
     Parameters
     ----------
-    journal, segments, small, large
+    journal, segments, small
         The run.
-    router
-        Any that fits the run; where it doesn't know the language pair, a copy is adapted to it.
+    routes
+        Where items can be sent. Their routers are any that fit the run; where one doesn't know the
+        language pair, a copy is adapted to it.
     pair
         The language pair, such as ``de-en``.
     items
         int64 of shape (n,): which; every item by default. The columns are of that shape.
+
+    Returns
+    -------
+    list of Prediction
+        One a route.
     """
     if items is None:
         items = np.arange(segments.items, dtype=np.int64)
     if not len(items):
         nothing = np.zeros(0, np.float64)
-        return Prediction(nothing, large.cost_nanousd(nothing, items))
-    router = knowing(router, pair, journal, segments, small, items)
-    safeguards = router.safeguards
-    gain, tokens, risk = (np.full(len(items), np.nan) for _ in range(3))
-    compared = evenly_spaced(len(items), MAX_DRIFT_SEGMENTS)
-    sample: list[_Column] = []
+        return [Prediction(nothing, route.tier.cost_nanousd(nothing, items)) for route in routes]
+    routers = [knowing(route.router, pair, journal, segments, small, items) for route in routes]
+    columns = [_Columns.of(router, pair, len(items)) for router in routers]
     for first in range(0, len(items), _BLOCK_ITEMS):
-        end = min(first + _BLOCK_ITEMS, len(items))
-        table = draft_table(journal, segments, small, items[first:end])
-        inputs = router.inputs(with_fitting_states(table, router), pair)
-        columns = router.predict_gain(inputs, pair)
-        gain[first:end] = columns["gain"]
-        tokens[first:end] = router.length_model.predict(table.source_tokens, table.draft_tokens)
-        if safeguards is not None:
-            risk[first:end] = columns["regression_risk"]
-            low, high = np.searchsorted(compared, (first, end))
-            sample.append(inputs.features[compared[low:high] - first])
-    cost = large.cost_nanousd(tokens, items)
-    if safeguards is None:
-        return Prediction(gain, cost)
-    report = drift(
-        np.concatenate(sample),
-        safeguards.quantiles,
-        calibration_segments=router.metadata.segments,
-    )
-    return Prediction(gain, cost, risk, report)
+        # Read once for all routes, whose features are of their own profiles.
+        table = draft_table(journal, segments, small, items[first : first + _BLOCK_ITEMS])
+        for one in columns:
+            one.fill(first, table)
+    return [one.prediction(route.tier, items) for one, route in zip(columns, routes, strict=True)]
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """What one router predicts, filled block by block; arrays of shape (items,)."""
+
+    router: Router
+    pair: str
+    gain: npt.NDArray[np.float64]
+    tokens: npt.NDArray[np.float64]
+    risk: npt.NDArray[np.float64]
+    compared: npt.NDArray[np.int64]
+    sample: list[_Column]
+
+    @classmethod
+    def of(cls, router: Router, pair: str, items: int) -> _Columns:
+        """Make room."""
+        gain, tokens, risk = (np.full(items, np.nan) for _ in range(3))
+        compared = evenly_spaced(items, MAX_DRIFT_SEGMENTS)
+        return cls(router, pair, gain, tokens, risk, compared, [])
+
+    def fill(self, first: int, table: DraftTable) -> None:
+        """Predict a block, of whose drafts the table is."""
+        router, end = self.router, first + len(table)
+        inputs = router.inputs(with_fitting_states(table, router), self.pair)
+        columns = router.predict_gain(inputs, self.pair)
+        self.gain[first:end] = columns["gain"]
+        self.tokens[first:end] = router.length_model.predict(
+            table.source_tokens, table.draft_tokens
+        )
+        if router.safeguards is not None:
+            self.risk[first:end] = columns["regression_risk"]
+            low, high = np.searchsorted(self.compared, (first, end))
+            self.sample.append(inputs.features[self.compared[low:high] - first])
+
+    def prediction(self, tier: Tier, items: npt.NDArray[np.int64]) -> Prediction:
+        """Give the whole, with costs in a tier."""
+        cost = tier.cost_nanousd(self.tokens, items)
+        safeguards = self.router.safeguards
+        if safeguards is None:
+            return Prediction(self.gain, cost)
+        report = drift(
+            np.concatenate(self.sample),
+            safeguards.quantiles,
+            calibration_segments=self.router.metadata.segments,
+        )
+        return Prediction(self.gain, cost, self.risk, report)
 
 
 def knowing(

@@ -7,6 +7,7 @@ very way of the run that it speaks of. Nothing is written or spent.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,14 +21,17 @@ from routelmt_cli.run import folder as run_folder
 from routelmt_cli.run import output, writing
 from routelmt_cli.run.corpus_input import CorpusInput
 from routelmt_cli.run.glossary_input import read_glossary
+from routelmt_cli.run.identity import translate_identity
 from routelmt_cli.run.memory import Memory, read_memory
 from routelmt_cli.run.notes import note_sources, with_notes
 from routelmt_cli.run.options import TranslateOptions
+from routelmt_cli.run.pair import Pair
 from routelmt_cli.run.progress import Progress
+from routelmt_cli.run.route import Route
 from routelmt_cli.run.segments import Segments
-from routelmt_cli.run.setup import Pair, find_limit, find_pair_and_router, translate_identity
+from routelmt_cli.run.setup import find_limit, find_pair_and_routers
 from routelmt_cli.run.source_language import translated_from
-from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
+from routelmt_cli.run.tiers import Tier, open_tier
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Preparation:
 
     Attributes
     ----------
+    routers, limits
+        By the tiers that retranslate.
     output
         The output file; None for standard output.
     identity
@@ -46,31 +52,43 @@ class Preparation:
 
     options: TranslateOptions
     pair: Pair
-    router: Router
-    limit: GuardLimit | None
+    routers: Mapping[str, Router]
+    limits: Mapping[str, GuardLimit | None]
     memory: Memory
     glossary: Glossary | None
     output: Path | None
     identity: dict[str, Any]
     folder: Path
 
-    def open_tiers(self, corpus: Corpus, segments: Segments) -> tuple[Tier, Tier]:
-        """Count what every item costs, with the small and with the large model.
+    def open_tiers(self, corpus: Corpus, segments: Segments) -> list[Tier]:
+        """Count what every item costs, with each model; the first drafts.
 
         Raises
         ------
         UsageError
             As of ``open_tier`` and ``note_sources``.
         """
-        told_small, told_large = note_sources(
-            corpus, segments, self.pair, self.options, self.glossary, self.memory
+        told = note_sources(corpus, segments, self.pair, self.options, self.glossary, self.memory)
+        # Hidden states where a router looks at them; what is adapted to other languages does not.
+        with_states = any(
+            router.needs_states and router.knows(self.pair.label)
+            for router in self.routers.values()
         )
-        # Hidden states where the router looks at them; what is adapted to other languages does not.
-        with_states = self.router.needs_states and self.router.knows(self.pair.label)
-        return (
-            open_tier(SMALL, self.pair.small, segments, with_states=with_states, notes=told_small),
-            open_tier(LARGE, self.pair.large, segments, notes=told_large),
-        )
+        return [
+            open_tier(
+                name,
+                model,
+                segments,
+                with_logprobs=name == self.pair.drafting,
+                with_states=with_states and name == self.pair.drafting,
+                notes=told[name],
+            )
+            for name, model in self.pair.models.items()
+        ]
+
+    def routes(self, tiers: Sequence[Tier]) -> list[Route]:
+        """Return where segments can be sent beside their drafts, given the tiers."""
+        return [Route(tier, self.routers[tier.name], self.limits[tier.name]) for tier in tiers[1:]]
 
 
 def reserved_columns(options: TranslateOptions) -> list[str]:
@@ -88,10 +106,12 @@ def prepare(source: CorpusInput, options: TranslateOptions, progress: Progress) 
     UsageError
         A model, router, memory or glossary is missing or does not fit.
     """
-    pair, router = find_pair_and_router(
+    pair, routers = find_pair_and_routers(
         options, progress, partial(translated_from, source, options, progress)
     )
-    limit = find_limit(options, pair, router, progress)
+    limits = {
+        tier: find_limit(options, pair, tier, router, progress) for tier, router in routers.items()
+    }
     path = output.output_path(options, pair.target_language)
     memory = read_memory(options.memory, pair)
     for remark in memory.remarks:
@@ -101,10 +121,10 @@ def prepare(source: CorpusInput, options: TranslateOptions, progress: Progress) 
     identity = translate_identity(
         source,
         pair,
-        router,
+        routers,
         options,
         memory.fingerprint,
         None if glossary is None else glossary.fingerprint,
     )
     folder = run_folder.in_cache(identity) if path is None else run_folder.beside(path)
-    return Preparation(options, pair, router, limit, memory, glossary, path, identity, folder)
+    return Preparation(options, pair, routers, limits, memory, glossary, path, identity, folder)

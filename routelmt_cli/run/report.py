@@ -19,7 +19,6 @@ from routelmt_cli.run.opened import Run
 from routelmt_cli.run.planning import RunPlan
 from routelmt_cli.run.shielding import count_protected
 from routelmt_cli.run.terms import count_terms
-from routelmt_cli.run.tiers import LARGE, SMALL
 from routelmt_cli.run.whole_file import write_whole
 
 
@@ -32,7 +31,7 @@ class Report:
     segments, blank_segments, distinct_segments
         Rows; rows without text; distinct sources with text.
     drafted, retranslated
-        Distinct segments bought from the small and from the large model.
+        Distinct segments bought from the model that drafts, and hypotheses bought from the others.
     segments_by_tier
         Rows by the tier that their translation is of.
     kept_drafts
@@ -60,7 +59,7 @@ class Report:
         where that is not known or none did.
     guard
         What the guard was asked for and promises (see ``gain.conformal.GuardLimit``); None for
-        no guard.
+        no guard. Of several tiers that retranslate it is the last one's, as the next is.
     drift
         How far the corpus is from the calibration's (see ``gain.drift.DriftReport``); None where
         the router cannot tell.
@@ -68,8 +67,8 @@ class Report:
         Of the plan; the gap is (bound - value) / bound.
     seconds, seconds_by_stage
         Wall time of this process, from the first look at the corpus's segments to the output.
-    small, large, router
-        Name and fingerprint of each.
+    models, routers
+        Name and fingerprint of each, by tier.
     budget_is_given
         Whether ``budget_nanousd`` was asked for; otherwise it is the worst case of everything.
     share, retranslated_share
@@ -117,9 +116,8 @@ class Report:
     knapsack_gap: float
     seconds: float
     seconds_by_stage: dict[str, float]
-    small: dict[str, str]
-    large: dict[str, str]
-    router: dict[str, str]
+    models: dict[str, dict[str, str]]
+    routers: dict[str, dict[str, str]]
     prices_are_illustrative: bool
     routelmt_version: str = routelmt_cli.__version__
     budget_is_given: bool = True
@@ -146,57 +144,68 @@ class Report:
 
 def make_report(run: Run, plan: RunPlan, choice: Choice) -> Report:
     """Count everything up from the journal."""
-    segments, journal, pair, router = run.segments, run.journal, run.pair, run.router
+    segments, journal, pair = run.segments, run.journal, run.pair
+    router = run.routes[-1].router
     seconds_by_stage, wishes = run.clock.seconds, run.wishes
     taken = choice.taken
-    rows_taken = int(segments.repeats[taken].sum())
     rows_left = int(segments.repeats[choice.left].sum())
     rows = int(segments.repeats.sum())
     kept = choice.counts(segments.repeats)
     failed = kept.pop("failed", 0)
     total_weight = float(plan.weight.sum())
-    unmetered = [journal.unmetered(tier) for tier in (SMALL, LARGE)]
-    gained = float((plan.weight * plan.prediction.gain)[taken].sum())
-    risk = plan.prediction.regression_risk
-    drift = plan.prediction.drift
-    notes = (pair.small.card.price_note, pair.large.card.price_note)
+    tiers = list(pair.models)
+    unmetered = [journal.unmetered(tier) for tier in tiers]
+    # Where a retranslation is taken, the figures are those of its own route.
+    route = np.where(taken, choice.tier - 1, plan.target).astype(np.int8)
+    gain = plan.on_routes([one.gain for one in plan.predictions], route)
+    gained = float((plan.weight * gain)[taken].sum())
+    risk = plan.risk(route)
+    drift, limit = plan.predictions[-1].drift, plan.limits[-1]
+    notes = [model.card.price_note for model in pair.models.values()]
     metadata, safeguards = router.metadata, router.safeguards
+    sent = np.zeros(segments.items, np.bool_)
+    for tier in tiers[1:]:
+        sent |= journal.sent(tier, segments.items)
     return Report(
         segments=segments.rows,
         blank_segments=segments.rows - rows - segments.remembered,
         distinct_segments=segments.items,
-        drafted=journal.count(SMALL),
-        retranslated=journal.count(LARGE),
-        segments_by_tier={SMALL: rows - rows_taken - rows_left, LARGE: rows_taken},
+        drafted=journal.count(pair.drafting),
+        retranslated=sum(map(journal.count, tiers[1:])),
+        segments_by_tier=choice.rows_by_tier(segments.repeats),
         kept_drafts=kept,
         failed=failed,
         faults=count_faults(journal, segments, choice, pair),
         budget_nanousd=plan.facts["budget_nanousd"],
         spend_nanousd=journal.spend_nanousd(),
-        spend_by_tier_nanousd={tier: journal.spend_nanousd(tier) for tier in (SMALL, LARGE)},
+        spend_by_tier_nanousd={tier: journal.spend_nanousd(tier) for tier in tiers},
         planned_cost_nanousd=plan.facts["cost_nanousd"],
         predicted_gain=round(gained / total_weight, 4) if total_weight else 0.0,
         metric=metadata.metric_signature,
         severe_gain=None if risk is None or safeguards is None else safeguards.severe,
         expected_severe_share=None if risk is None else _mean(risk[taken], segments.repeats[taken]),
-        guard=None if plan.limit is None else asdict(plan.limit),
+        guard=None if limit is None else asdict(limit),
         drift=None if drift is None else asdict(drift),
         knapsack_value=plan.facts["value"],
         knapsack_bound=plan.facts["bound"],
         knapsack_gap=plan.facts["gap"],
         seconds=round(sum(seconds_by_stage.values()), 3),
         seconds_by_stage={name: round(value, 3) for name, value in seconds_by_stage.items()},
-        small=_model(pair.small.card.name, pair.small.fingerprint),
-        large=_model(pair.large.card.name, pair.large.fingerprint),
-        router=_model(router_name(metadata), router.fingerprint),
+        models={
+            tier: _model(model.card.name, model.fingerprint) for tier, model in pair.models.items()
+        },
+        routers={
+            one.tier.name: _model(router_name(one.router.metadata), one.router.fingerprint)
+            for one in run.routes
+        },
         prices_are_illustrative=any("illustrative" in note for note in notes),
         budget_is_given=run.options.budget_nanousd is not None,
         share=wishes.share,
-        retranslated_share=_share(wishes.tokens, journal.sent(LARGE, segments.items)),
+        retranslated_share=_share(wishes.tokens, sent),
         pinned={
             tier: count
-            for tier, mask in ((SMALL, wishes.to_small), (LARGE, wishes.to_large))
-            if (count := int(segments.repeats[mask].sum()))
+            for tier in tiers
+            if (count := int(segments.repeats[wishes.pinned_to(tier)].sum()))
         },
         protected=count_protected(segments) if run.options.pair.protects else None,
         left=rows_left,
@@ -209,12 +218,14 @@ def make_report(run: Run, plan: RunPlan, choice: Choice) -> Report:
 
 
 def _near_matches(run: Run) -> int:
-    notes = run.large.notes
-    if not isinstance(notes, NoteSource) or notes.near is None:
-        return 0
-    sent = np.flatnonzero(run.journal.bought(LARGE, run.segments.items))
-    similar = [bool(notes.similar(source)) for source in run.segments.sources.take(sent)]
-    return int(run.segments.repeats[sent][np.array(similar, np.bool_)].sum())
+    told = np.zeros(run.segments.items, np.bool_)
+    for route in run.routes:
+        notes = route.tier.notes
+        if isinstance(notes, NoteSource) and notes.near is not None:
+            sent = np.flatnonzero(run.journal.bought(route.tier.name, run.segments.items))
+            sources = run.segments.sources.take(sent)
+            told[sent] |= np.array([bool(notes.similar(source)) for source in sources], np.bool_)
+    return int(run.segments.repeats[told].sum())
 
 
 def _mean(values: npt.NDArray[np.float64], repeats: npt.NDArray[np.int64]) -> float | None:

@@ -5,30 +5,31 @@ A run whose drafts are bought goes in, a curve comes out. Nothing is bought or w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
+from routelmt_cli.budget.exact import NOTHING
+from routelmt_cli.budget.multiple_choice import hull_steps
 from routelmt_cli.errors import UsageError
 from routelmt_cli.gain.accuracy import Accuracy
-from routelmt_cli.run.budget_curve import BudgetCurve, Items, Money, Whole
+from routelmt_cli.run.budget_curve import BudgetCurve, Money, Steps, Whole
 from routelmt_cli.run.opened import Run
 from routelmt_cli.run.planning import allowed_by
 from routelmt_cli.run.prediction import Prediction, predict, predict_draft_tokens
 from routelmt_cli.run.spending import needed_nanousd
-from routelmt_cli.run.tiers import LARGE, SMALL
 
 
-def predict_items(run: Run, items: npt.NDArray[np.int64] | None = None) -> Prediction:
-    """Predict gain, risk and cost of items that are drafted, all of them by default."""
-    return predict(
-        run.journal, run.segments, run.small, run.large, run.router, run.pair.label, items
-    )
+def predict_items(run: Run, items: npt.NDArray[np.int64] | None = None) -> list[Prediction]:
+    """Predict gain, risk and cost on every route of items that are drafted; all by default."""
+    return predict(run.journal, run.segments, run.small, run.routes, run.pair.label, items)
 
 
 def make_curve(
     run: Run,
     items: npt.NDArray[np.int64],
-    prediction: Prediction,
+    predictions: Sequence[Prediction],
     accuracy: Accuracy | None = None,
     *,
     anew: bool = False,
@@ -41,44 +42,35 @@ def make_curve(
         Whose drafts of these items are bought.
     items
         int64 of shape (n,): all, or a sample that stands for the others too.
-    prediction
-        Of these items.
+    predictions
+        Of these items, on each route.
     accuracy
         For intervals.
     anew
-        As if nothing had been sent to the large model yet; what a sample is off by is left out.
+        As if nothing had been retranslated yet; what a sample is off by is left out.
     """
-    journal, segments, small, large = run.journal, run.segments, run.small, run.large
-    weight = run.wishes.weight
+    journal, segments, small = run.journal, run.segments, run.small
     every = np.arange(segments.items)
-    missing = ~journal.sent(SMALL, segments.items)
-    drafts = small.cost_nanousd(predict_draft_tokens(run.router, small))[missing]
-    limit = run.limit
-    committed = journal.spend_nanousd(SMALL) if anew else journal.committed_nanousd()
-    begun = journal.has_waves(LARGE) and not anew
-    sent = journal.sent(LARGE, segments.items)[items]
-    if anew:
-        sent = np.zeros_like(sent)
-    # What is pinned is bought under every budget, as if it were sent already.
-    pinned = run.wishes.to_large[items] & ~sent
-    pinned_cost = sum(prediction.cost_nanousd[pinned].tolist())
-    pinned_worst = sum(large.worst_nanousd[items][pinned].tolist())
-    prefix = 0 if begun else large.prefix_nanousd
-    if pinned.any():
-        pinned_cost, pinned_worst, prefix = pinned_cost + prefix, pinned_worst + prefix, 0
-    allowed = ~run.wishes.to_small[items]
-    if limit is not None:
-        allowed &= allowed_by(limit, prediction)
-    of_items = Items(
-        gain=prediction.gain,
-        weight=weight[items],
-        cost_nanousd=prediction.cost_nanousd,
-        worst_nanousd=large.worst_nanousd[items],
-        repeats=segments.repeats[items],
-        source_tokens=small.source_tokens[items],
-        allowed=allowed,
-        sent=sent | pinned,
-    )
+    missing = ~journal.sent(small.name, segments.items)
+    ratio = predict_draft_tokens(run.routes[0].router, small)
+    drafts = small.cost_nanousd(ratio)[missing]
+    committed = journal.spend_nanousd(small.name) if anew else journal.committed_nanousd()
+    sent = np.zeros((len(items), len(run.routes)), np.bool_)
+    prefix, pinned_cost, pinned_worst = 0, 0, 0
+    pins = run.wishes.pin[items] - 1
+    for number, (route, prediction) in enumerate(zip(run.routes, predictions, strict=True)):
+        tier = route.tier
+        if not anew:
+            sent[:, number] = journal.sent(tier.name, segments.items)[items]
+        due = 0 if journal.has_waves(tier.name) and not anew else tier.prefix_nanousd
+        # What is pinned is bought under every budget, as if it were sent already.
+        pinned = (pins == number) & ~sent[:, number]
+        if pinned.any():
+            pinned_cost += due + sum(prediction.cost_nanousd[pinned].tolist())
+            pinned_worst += due + sum(tier.worst_nanousd[items][pinned].tolist())
+        else:
+            prefix += due
+        sent[:, number] |= pinned
     money = Money(
         fixed=committed + sum(drafts.tolist()) + pinned_cost,
         prefix=prefix,
@@ -87,15 +79,68 @@ def make_curve(
     whole = Whole(
         rows=int(segments.repeats.sum()),
         source_tokens=int(small.source_tokens.sum()),
-        weight=float(weight.sum()),
+        weight=float(run.wishes.weight.sum()),
         sampled=len(items) < segments.items and not anew,
     )
     try:
-        return BudgetCurve(of_items, whole, money, accuracy)
+        return BudgetCurve(_steps(run, items, predictions, sent), whole, money, accuracy)
     except OverflowError as error:
         # Of a whole corpus it is known from the first; a sample is projected.
+        cards = ", ".join(str(route.tier.model.card.card_path) for route in run.routes)
         raise UsageError(
-            f"{large.model.card.card_path}: at this price the corpus may cost more than can be "
-            "counted",
+            f"{cards}: at this price the corpus may cost more than can be counted",
             hint="check the price in the model card",
         ) from error
+
+
+def _steps(
+    run: Run,
+    items: npt.NDArray[np.int64],
+    predictions: Sequence[Prediction],
+    sent: npt.NDArray[np.bool_],
+) -> Steps:
+    """Take each item's steps from route to route; the first of an item counts as the item.
+
+    Parameters
+    ----------
+    run, items, predictions
+        As of ``make_curve``.
+    sent
+        bool of shape (n, routes): what counts as sent on each route.
+    """
+    weight = run.wishes.weight[items]
+    gains = np.stack([one.gain for one in predictions], axis=1)
+    costs = np.stack([one.cost_nanousd for one in predictions], axis=1)
+    worst = np.stack([route.tier.worst_nanousd[items] for route in run.routes], axis=1)
+    values = gains * weight[:, None]
+    free = ~run.wishes.pinned[items] & ~sent.any(axis=1)
+    allowed = np.stack(
+        [allowed_by(route.limit, one) for route, one in zip(run.routes, predictions, strict=True)],
+        axis=1,
+    )
+    hulls = hull_steps(np.where(allowed & free[:, None], values, 0.0), costs)
+    rows = np.arange(len(items))
+    # Of an item without a step, the figures of the route that it was sent on, or the first one's.
+    route = np.argmax(np.where(sent, gains, -np.inf), axis=1)
+    is_first = hulls.before == NOTHING
+    route[hulls.item[is_first]] = hulls.option[is_first]
+    later = hulls.take(np.flatnonzero(~is_first))
+    own = sent[rows, route]
+    is_open = np.zeros(len(items), np.bool_)
+    is_open[hulls.item[is_first]] = True
+    more = np.maximum(worst - costs, 0)
+    nothing = np.zeros(len(later), np.int64)
+    return Steps(
+        value=np.concatenate([np.where(own | is_open, values[rows, route], 0.0), later.value]),
+        weight=np.concatenate([weight, nothing]),
+        cost_nanousd=np.concatenate([costs[rows, route], later.cost_nanousd]),
+        worst_nanousd=np.concatenate(
+            [
+                np.maximum(worst[rows, route], costs[rows, route]),
+                later.cost_nanousd + more[later.item, later.option],
+            ]
+        ),
+        repeats=np.concatenate([run.segments.repeats[items], nothing]),
+        source_tokens=np.concatenate([run.small.source_tokens[items], nothing]),
+        sent=np.concatenate([own, nothing.astype(np.bool_)]),
+    )

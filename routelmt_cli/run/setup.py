@@ -1,21 +1,18 @@
-"""Everything that is settled before a run spends: languages, models, router, guard, identity.
+"""Everything that is settled before a run spends: languages, models, routers, guard.
 
-Options go in; models, the router and the limit of the guard come out. What always holds: what a
+Options go in; models, their routers and the limits of the guard come out. What always holds: what a
 router cannot do for this run is refused here, before anything is paid for, and what makes its
 predictions less sure is said here, once. It reads no segment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from routelmt_cli.corpus.layout import Layout
 from routelmt_cli.errors import UsageError
 from routelmt_cli.gain.accuracy import Accuracy, accuracy_of
-from routelmt_cli.gain.bundle import load_bundle
 from routelmt_cli.gain.catalogue import (
     how_to_calibrate,
     no_router,
@@ -24,17 +21,15 @@ from routelmt_cli.gain.catalogue import (
     shipped_routers,
 )
 from routelmt_cli.gain.conformal import GuardLimit, limit_for
-from routelmt_cli.gain.metadata import ModelIdentity, pair_label
+from routelmt_cli.gain.ladder import load_routers
 from routelmt_cli.gain.router import Router, portable_parts
-from routelmt_cli.run.corpus_input import CorpusInput, describe_layout
 from routelmt_cli.run.language_detection import INSTALL
 from routelmt_cli.run.options import PairOptions, TranslateOptions
+from routelmt_cli.run.pair import Pair, cheaper_than_drafts, find_pair, model_identity
 from routelmt_cli.run.progress import Progress
-from routelmt_cli.run.source_language import SOURCE_LANGUAGE
-from routelmt_cli.translators.card import ModelCard
+from routelmt_cli.run.route import Route
 from routelmt_cli.translators.catalogue import find_card
-from routelmt_cli.translators.languages import canonical_code
-from routelmt_cli.translators.models import Model, find_model
+from routelmt_cli.translators.models import Model
 
 _SHOWN_FIGURES = 4
 
@@ -42,53 +37,13 @@ Detect: TypeAlias = Callable[[str], "str | None"]
 """Finds the source language for a target language; None where it cannot."""
 
 
-@dataclass(frozen=True)
-class Pair:
-    """The two models of a run, for one language pair."""
-
-    small: Model
-    large: Model
-    source_language: str
-    target_language: str
-
-    @property
-    def label(self) -> str:
-        """The language pair as a router names it, such as ``de-en``."""
-        return pair_label(self.source_language, self.target_language)
-
-
-def find_pair(options: PairOptions, source_language: str, target_language: str) -> Pair:
-    """Find both models and verify their weights.
-
-    Raises
-    ------
-    UsageError
-        Where a card or its weights are missing or wrong, a prompt cannot name the languages, or a
-        server cannot keep a promise of ``--deterministic``.
-    """
-    cards = [find_card(name) for name in (options.small, options.large)]
-    for card in cards:
-        if options.deterministic and card.endpoint is not None:
-            raise UsageError(
-                f"{card.card_path}: what a server answers cannot be promised to be the same again",
-                hint="leave --deterministic out, or name a model that runs here",
-            )
-    if any(card.backend != "stand-in" for card in cards):
-        # Before weights are read, which takes longer.
-        source_language, target_language = map(canonical_code, (source_language, target_language))
-    small, large = (
-        find_model(card, source_language, target_language, protects=options.protects)
-        for card in cards
-    )
-    return Pair(small, large, source_language, target_language)
-
-
-def find_pair_and_router(
+def find_pair_and_routers(
     options: TranslateOptions, progress: Progress, detect: Detect
-) -> tuple[Pair, Router]:
-    """Find the models and the router that fits them, or that can be adapted to their languages.
+) -> tuple[Pair, dict[str, Router]]:
+    """Find the models, and for each that retranslates the router that fits it and the drafts.
 
-    Whatever makes its predictions less sure is noted.
+    Where there is none of a language pair, one is taken that can be adapted to it. Whatever makes
+    predictions less sure is noted.
 
     Parameters
     ----------
@@ -99,59 +54,117 @@ def find_pair_and_router(
     detect
         Asked for the source language where neither options nor routers tell it.
 
+    Returns
+    -------
+    tuple
+        The models, and the routers by the tiers that retranslate.
+
     Raises
     ------
     UsageError
         Where a model or router is missing, or the router was made for others.
     """
-    pair, router = (
+    pair, routers = (
         _shipped(options.pair, progress, detect)
         if options.router is None
         else _named(options.router, options, progress, detect)
     )
-    if not router.knows(pair.label) and not portable_parts(router):
-        # The router would refuse as well, but only when the drafts are paid for.
-        raise UsageError(
-            f"the router knows only {router_name(router.metadata)} and cannot be asked about "
-            f"{pair.label}",
-            hint=_calibrate_hint(pair),
+    for router in routers.values():
+        if not router.knows(pair.label) and not portable_parts(router):
+            # The router would refuse as well, but only when the drafts are paid for.
+            raise UsageError(
+                f"the router knows only {router_name(router.metadata)} and cannot be asked about "
+                f"{pair.label}",
+                hint=_calibrate_hint(pair),
+            )
+    if (cheaper := cheaper_than_drafts(pair)) is not None:
+        progress.note(
+            f"'{pair.small.card.name}' drafts every segment although '{cheaper}' costs less: name "
+            "the cheapest model first"
         )
-    for model in (pair.small, pair.large):
+    for model in pair.models.values():
         if model.card.endpoint is not None:
             progress.note(f"'{model.card.name}' sends segments to {model.card.endpoint.host}")
-    if verdict := _bad_verdict(router):
-        progress.note(f"warning: this router's own calibration says: {verdict}")
-    return pair, router
+    for tier, router in routers.items():
+        if verdict := _bad_verdict(router):
+            whose = "this router's" if len(routers) == 1 else f"the router of '{tier}': its"
+            progress.note(f"warning: {whose} own calibration says: {verdict}")
+    return pair, routers
 
 
 def _named(
     path: Path, options: TranslateOptions, progress: Progress, detect: Detect
-) -> tuple[Pair, Router]:
-    """Take the user's bundle."""
-    router = load_bundle(path)
-    languages = _languages(options.pair, router.metadata.pairs, detect)
+) -> tuple[Pair, dict[str, Router]]:
+    """Take the user's bundle, or of a ladder of them those that fit."""
+    found = load_routers(path)
+    languages = _languages(options.pair, found[0].metadata.pairs, detect)
     pair = find_pair(options.pair, languages.source, languages.target)
-    changed = _mismatches(router, pair)
-    if changed and not options.force_router:
+    routers = _of_tiers(found, pair, path, options, progress)
+    if len(routers) > 1 and any(router.metadata.is_prior for router in routers.values()):
         raise UsageError(
-            f"{path}: this router was calibrated for another {', '.join(changed)}",
-            hint="calibrate one for these models, or insist with --force-router",
+            f"{path}: a prior says the same of every model, so that it cannot choose among tiers",
+            hint=_calibrate_hint(pair),
         )
-    if changed:
-        progress.note(f"router forced although it is for another {', '.join(changed)}")
-    elif router.metadata.of_models_elsewhere:
-        progress.note(
+    said = [
+        remark
+        for tier, router in routers.items()
+        for remark in _remarks(router, pair, pair.models[tier], path)
+    ]
+    for remark in dict.fromkeys(said):
+        progress.note(remark)
+    return pair, routers
+
+
+def _of_tiers(
+    found: Sequence[Router], pair: Pair, path: Path, options: TranslateOptions, progress: Progress
+) -> dict[str, Router]:
+    """Give each tier the router that was calibrated for it."""
+    routers = {}
+    for number, (tier, model) in enumerate(pair.retranslating.items()):
+        changes = [_mismatches(router, pair, model) for router in found]
+        best = min(range(len(found)), key=lambda place: len(changes[place]))
+        changed = changes[best]
+        if changed and not options.force_router:
+            if len(found) == 1 and len(pair.retranslating) == 1:
+                raise UsageError(
+                    f"{path}: this router was calibrated for another {', '.join(changed)}",
+                    hint="calibrate one for these models, or insist with --force-router",
+                )
+            raise UsageError(
+                f"{path}: none of its routers was calibrated for '{model.card.name}' after "
+                f"'{pair.small.card.name}' ({_calibrated_for(found)})",
+                hint="calibrate all tiers at once: routelmt calibrate CORPUS --tier ... --tier ...",
+            )
+        if changed:
+            best = min(number, len(found) - 1)
+            changed = _mismatches(found[best], pair, model)
+            progress.note(f"router forced although it is for another {', '.join(changed)}")
+        routers[tier] = found[best]
+    return routers
+
+
+def _calibrated_for(found: Sequence[Router]) -> str:
+    names = ", ".join(f"'{router.metadata.large.name}'" for router in found)
+    return f"it knows {names} after '{found[0].metadata.small.name}'"
+
+
+def _remarks(router: Router, pair: Pair, model: Model, path: Path) -> Iterator[str]:
+    """Say what makes a user's router less sure."""
+    metadata = router.metadata
+    if metadata.of_models_elsewhere and not _mismatches(router, pair, model):
+        yield (
             f"{path} was calibrated on given translations: that they are from these models is "
             "known by their names alone"
         )
-    if router.metadata.is_prior:
-        progress.note(f"{path} is a prior: {_what_a_prior_is(router)}")
+    if metadata.is_prior:
+        yield f"{path} is a prior: {_what_a_prior_is(router)}"
     elif not router.knows(pair.label):
-        progress.note(_what_adapting_is(router, pair))
-    return pair, router
+        yield _what_adapting_is(router, pair)
 
 
-def _shipped(options: PairOptions, progress: Progress, detect: Detect) -> tuple[Pair, Router]:
+def _shipped(
+    options: PairOptions, progress: Progress, detect: Detect
+) -> tuple[Pair, dict[str, Router]]:
     """Take the shipped router of the models, or else the prior."""
     routers = shipped_routers()
     if options.source_language is None or options.target_language is None:
@@ -161,14 +174,26 @@ def _shipped(options: PairOptions, progress: Progress, detect: Detect) -> tuple[
         progress.note(f"languages: {pair.source_language} to {pair.target_language}{whose}")
     else:
         pair = find_pair(options, options.source_language, options.target_language)
-    fitting = [router for router in routers if not _mismatches(router, pair)]
+    return pair, {
+        tier: _shipped_router(routers, pair, model, progress)
+        for tier, model in pair.retranslating.items()
+    }
+
+
+def _shipped_router(
+    routers: Sequence[Router], pair: Pair, model: Model, progress: Progress
+) -> Router:
+    fitting = [router for router in routers if not _mismatches(router, pair, model)]
     for router in fitting:
         if router.knows(pair.label):
-            return pair, router
+            return router
+    names = (pair.small.card.name, model.card.name)
+    if len(pair.retranslating) > 1:
+        # A prior says the same of every model, so that it cannot choose among them.
+        raise no_router(pair.source_language, pair.target_language, *names)
     if fitting:
         progress.note(_what_adapting_is(fitting[0], pair))
-        return pair, fitting[0]
-    names = (pair.small.card.name, pair.large.card.name)
+        return fitting[0]
     prior = shipped_prior()
     if prior is None:
         raise no_router(pair.source_language, pair.target_language, *names)
@@ -176,7 +201,7 @@ def _shipped(options: PairOptions, progress: Progress, detect: Detect) -> tuple[
         f"no router for {pair.label} with {names[0]} + {names[1]}: using the shipped prior, "
         f"{_what_a_prior_is(prior)}; {_calibrate_hint(pair)}"
     )
-    return pair, prior
+    return prior
 
 
 def _what_a_prior_is(prior: Router) -> str:
@@ -204,6 +229,8 @@ def _what_adapting_is(router: Router, pair: Pair) -> str:
 
 def _calibrate_hint(pair: Pair) -> str:
     command = how_to_calibrate(pair.source_language, pair.target_language)
+    if len(pair.models) > 2:
+        command += "".join(f" --tier {name}" for name in pair.models)
     return f"calibrate your own: {command}"
 
 
@@ -256,38 +283,41 @@ def _languages(
 def _shipped_languages(
     options: PairOptions, routers: Sequence[Router], detect: Detect
 ) -> _Languages:
-    names = (find_card(options.small).name, find_card(options.large).name)
+    small, *others = (find_card(name).name for name in options.cards)
     pairs = [
         pair
         for router in routers
-        if (router.metadata.small.name, router.metadata.large.name) == names
+        if router.metadata.small.name == small and router.metadata.large.name in others
         for pair in router.metadata.pairs
     ]
     return _languages(options, pairs, detect, only_fitting=True)
 
 
-def model_identity(model: Model) -> ModelIdentity:
-    """Identify a run's model as a router records it."""
-    return ModelIdentity(model.card.name, model.fingerprint)
-
-
-def _mismatches(router: Router, pair: Pair) -> list[str]:
+def _mismatches(router: Router, pair: Pair, model: Model) -> list[str]:
     return router.metadata.mismatches(
         pair=(pair.source_language, pair.target_language),
         small=model_identity(pair.small),
-        large=model_identity(pair.large),
+        large=model_identity(model),
     )
 
 
-def find_accuracy(pair: Pair, router: Router) -> Accuracy | None:
-    """Find how sure a router's predictions are; None for what it was not calibrated on."""
-    if not router.knows(pair.label) or _mismatches(router, pair):
+def find_accuracy(pair: Pair, routes: Sequence[Route]) -> Accuracy | None:
+    """Find how sure a router's predictions are.
+
+    None for what it was not calibrated on, and for several routes, whose errors go together in a
+    way that no calibration tells.
+    """
+    if len(routes) > 1:
         return None
-    return accuracy_of(router, pair.label)
+    (route,) = routes
+    known = route.router.knows(pair.label)
+    if not known or _mismatches(route.router, pair, route.tier.model):
+        return None
+    return accuracy_of(route.router, pair.label)
 
 
 def find_limit(
-    options: TranslateOptions, pair: Pair, router: Router, progress: Progress
+    options: TranslateOptions, pair: Pair, tier: str, router: Router, progress: Progress
 ) -> GuardLimit | None:
     """Find the limit on predicted risk that ``--guard`` asks for; None where there is no guard.
 
@@ -305,7 +335,7 @@ def find_limit(
             f"a guard of {alpha:g} is no share between 0 and 1",
             hint="--guard 0.05 expects severe regressions in at most 5% of the retranslations",
         )
-    known = router.knows(pair.label) and not _mismatches(router, pair)
+    known = router.knows(pair.label) and not _mismatches(router, pair, pair.models[tier])
     if router.safeguards is None or not known:
         raise UsageError(
             f"--guard needs a router that was calibrated on {pair.label} with these models",
@@ -318,92 +348,3 @@ def find_limit(
             f"most {limit.alpha:.0%} become severely worse"
         )
     return limit
-
-
-def identity(
-    source: CorpusInput, pair: Pair, *, deterministic: bool, **options: Any
-) -> dict[str, Any]:
-    """Return what a run must be continued with, by names that errors can use."""
-    return {
-        "input file": source.sha256,
-        "input layout": describe_layout(source.corpus),
-        **_pair_identity(pair),
-        "decoding mode (--deterministic)": deterministic,
-        # It says where long segments are cut, and so what they may cost.
-        "context size of the models": [
-            model.card.decoding.context_tokens for model in (pair.small, pair.large)
-        ],
-        # Only the deterministic mode's bytes depend on the group size.
-        "number of parallel sequences": [
-            model.card.decoding.parallel_sequences
-            for model in (pair.small, pair.large)
-            if deterministic
-        ],
-        **options,
-    }
-
-
-def translate_identity(
-    source: CorpusInput,
-    pair: Pair,
-    router: Router,
-    options: TranslateOptions,
-    memory_fingerprint: str = "",
-    glossary_fingerprint: str | None = None,
-) -> dict[str, Any]:
-    """Return the identity of a ``translate``; what is not asked for has no part in it."""
-    given: dict[str, Any] = {}
-    if options.guard is not None:
-        given["guard (--guard)"] = options.guard
-    if options.pin is not None:
-        given["pins (--pin)"] = options.pin
-    if glossary_fingerprint is not None:
-        given["glossary (--glossary)"] = glossary_fingerprint
-    if options.context:
-        given["context (--context, --document-column)"] = [options.context, options.document_column]
-    if options.memory:
-        given["translation memory (--memory)"] = memory_fingerprint
-        given["near matches (--near)"] = options.near
-    return identity(
-        source,
-        pair,
-        deterministic=options.pair.deterministic,
-        router=router.fingerprint,
-        **{"weight rule (--weight)": options.weight},
-        **given,
-    )
-
-
-def stream_identity(
-    pair: Pair, router: Router, options: TranslateOptions, layout: Layout, span: str
-) -> dict[str, Any]:
-    """Return the identity of a stream, whose input nobody knows; names as in ``identity``."""
-    return {
-        "stream (--stream)": span,
-        "input layout": [layout.format.value, str(layout.source_column), layout.has_header],
-        **_pair_identity(pair),
-        "router": router.fingerprint,
-        "guard (--guard)": options.guard,
-        "weight rule (--weight)": options.weight,
-    }
-
-
-def _pair_identity(pair: Pair) -> dict[str, Any]:
-    return {
-        SOURCE_LANGUAGE: pair.source_language,
-        "target language (--to)": pair.target_language,
-        "small model": pair.small.fingerprint,
-        "large model": pair.large.fingerprint,
-        "price of the small model": _price(pair.small.card),
-        "price of the large model": _price(pair.large.card),
-        "protection of placeholders (--no-protect)": pair.small.protects,
-    }
-
-
-def _price(card: ModelCard) -> list[int | str]:
-    price = card.price
-    return [
-        price.input_nanousd_per_million_tokens,
-        price.output_nanousd_per_million_tokens,
-        card.charge_prefix,
-    ]

@@ -1,18 +1,21 @@
 """Which hypotheses may stand where a source has placeholders, tags or the like in it.
 
 The journal and the choice so far go in, a choice comes out that no broken hypothesis is part of.
-Always: where only one of the two hypotheses is intact it is taken, unless the second guard found it
-worthless; where none is, the segment stays as its source, which works. Each item is judged alone.
+Always: where the chosen hypothesis is not intact another one that is is taken, unless the second
+guard found it worthless; where none is, the segment stays as its source, which works. Each item is
+judged alone.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
 
 from routelmt_cli.protection.check import is_intact
 from routelmt_cli.protection.spans import find_spans
 from routelmt_cli.run.choice import FAILED, LEFT, TAKEN, Choice, code_of
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.segments import Segments
-from routelmt_cli.run.tiers import LARGE, SMALL
 
 # Reasons to keep a draft that weigh less than what a program would trip over.
 _GIVE_WAY = frozenset(map(code_of, ("length", "placeholders", "numbers", "chooser")))
@@ -28,22 +31,29 @@ def shielded(choice: Choice, journal: Journal, segments: Segments) -> Choice:
     journal, segments
         The run.
     """
-    code = choice.code.copy()
+    code, tier = choice.code.copy(), choice.tier.copy()
     for sources in segments.sources.where(find_spans):
-        drafts = journal.texts(SMALL, list(sources))
-        bought = {one.item: one for one in journal.hypotheses(LARGE, list(sources))}
+        hypotheses = _hypotheses(choice, journal, list(sources))
         for item, source in sources.items():
             if code[item] == FAILED:
                 continue
-            retranslation = bought.get(item)
-            has_draft = _holds(source, drafts.get(item, ""))
-            has_retranslation = (
-                retranslation is not None
-                and retranslation.failure is None
-                and _holds(source, retranslation.text)
-            )
-            code[item] = _corrected(int(code[item]), has_draft, has_retranslation)
-    return Choice(code)
+            intact = {
+                number: bool(texts.get(item, "").strip()) and is_intact(source, texts[item])
+                for number, texts in hypotheses.items()
+            }
+            if not intact[int(tier[item])]:
+                code[item], tier[item] = _corrected(int(code[item]), intact)
+    return replace(choice, code=code, tier=tier)
+
+
+def _hypotheses(choice: Choice, journal: Journal, items: list[int]) -> dict[int, dict[int, str]]:
+    """Give the texts of items by the number of their tier; of failed retranslations none."""
+    found = {0: journal.texts(choice.tiers[0], items)}
+    for number, name in enumerate(choice.tiers[1:], 1):
+        found[number] = {
+            one.item: one.text for one in journal.hypotheses(name, items) if one.failure is None
+        }
+    return found
 
 
 def count_protected(segments: Segments) -> int:
@@ -53,13 +63,11 @@ def count_protected(segments: Segments) -> int:
     )
 
 
-def _holds(source: str, hypothesis: str) -> bool:
-    return bool(hypothesis.strip()) and is_intact(source, hypothesis)
-
-
-def _corrected(code: int, has_draft: bool, has_retranslation: bool) -> int:
-    if code == TAKEN and not has_retranslation:
-        return code_of("placeholders") if has_draft else LEFT
-    if code != TAKEN and not has_draft:
-        return TAKEN if has_retranslation and code in _GIVE_WAY else LEFT
-    return code
+def _corrected(code: int, intact: Mapping[int, bool]) -> tuple[int, int]:
+    """Find another hypothesis than the chosen one; its code, and the number of its tier."""
+    others = [number for number in sorted(intact, reverse=True) if number and intact[number]]
+    if code == TAKEN and intact[0]:
+        return code_of("placeholders"), 0
+    if others and (code == TAKEN or code in _GIVE_WAY):
+        return TAKEN, others[0]
+    return LEFT, 0

@@ -22,7 +22,7 @@ from routelmt_cli.run.hypotheses import Hypothesis
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.progress import Progress
 from routelmt_cli.run.segments import Segments
-from routelmt_cli.run.tiers import SMALL, Tier
+from routelmt_cli.run.tiers import Tier
 from routelmt_cli.run.wave import Wave
 from routelmt_cli.run.wishes import Wishes
 from routelmt_cli.translators.protocol import Outcome, Request, Translator
@@ -107,7 +107,7 @@ class Spender:
             """Return those that the run has promised to buy."""
             if expected is None:
                 return waiting
-            return waiting[:0] if wishes is None else waiting[wishes.to_large[waiting]]
+            return waiting[:0] if wishes is None else waiting[wishes.pinned_to(tier.name)[waiting]]
 
         interrupted = self._journal.unsettled_wave(tier.name)
         room = _Room(self._journal, tier, wishes)
@@ -118,7 +118,7 @@ class Spender:
         segments = int(self._segments.repeats[missing].sum())
         self._progress.stage(stage, segments, self._journal.spend_nanousd())
         with tier.model.open_translator(
-            with_logprobs=tier.name == SMALL,
+            with_logprobs=tier.with_logprobs,
             with_states=tier.with_states,
             deterministic=self._deterministic,
             demand=tier.demand,

@@ -36,15 +36,18 @@ from routelmt_cli.run import folder as run_folder
 from routelmt_cli.run.choice import Choice, SecondOpinion, choose
 from routelmt_cli.run.continuing import open_journal
 from routelmt_cli.run.folder import RunFolder
+from routelmt_cli.run.identity import stream_identity
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.kept_model import KeptModel
 from routelmt_cli.run.options import TranslateOptions
+from routelmt_cli.run.pair import Pair
 from routelmt_cli.run.planning import RunPlan
 from routelmt_cli.run.prediction import knowing, predict
 from routelmt_cli.run.preparation import reserved_columns
 from routelmt_cli.run.progress import Progress, Silent
+from routelmt_cli.run.route import Route
 from routelmt_cli.run.segments import Segments, scan
-from routelmt_cli.run.setup import Pair, find_limit, find_pair_and_router, stream_identity
+from routelmt_cli.run.setup import find_limit, find_pair_and_routers
 from routelmt_cli.run.shielding import shielded
 from routelmt_cli.run.spending import Spender, left_nanousd, needed_nanousd
 from routelmt_cli.run.stream_input import StreamInput
@@ -52,7 +55,7 @@ from routelmt_cli.run.stream_limits import refuse_unsuited, stream_layout
 from routelmt_cli.run.stream_pace import Pace, Span
 from routelmt_cli.run.stream_report import StreamReport
 from routelmt_cli.run.streams import discard
-from routelmt_cli.run.tiers import LARGE, SMALL, Tier, open_tier
+from routelmt_cli.run.tiers import Tier, open_tier
 from routelmt_cli.run.whole_file import write_whole
 from routelmt_cli.run.writing import write_corpus
 
@@ -82,15 +85,16 @@ def stream(options: TranslateOptions, span: Span, progress: Progress) -> StreamR
         As their texts say; the stream can be continued after each of them.
     """
     budget = refuse_unsuited(options)
-    pair, router = find_pair_and_router(options, progress, lambda _: None)
-    for model in (pair.small, pair.large):
+    pair, routers = find_pair_and_routers(options, progress, lambda _: None)
+    for model in pair.models.values():
         if model.card.endpoint is not None and model.card.endpoint.batch is not None:
             raise UsageError(f"{model.card.card_path}: a stream does not wait for batches")
-    limit = find_limit(options, pair, router, progress)
+    ((tier, router),) = routers.items()  # a stream has one, or is refused
+    limit = find_limit(options, pair, tier, router, progress)
     layout = stream_layout(options.corpus)
     if sys.stdin is None or sys.stdout is None:
         raise UsageError("-: a standard stream is closed", hint="pipe a stream in and out")
-    identity = stream_identity(pair, router, options, layout, str(span))
+    identity = stream_identity(pair, routers, options, layout, str(span))
     with RunFolder(run_folder.in_cache(identity)) as folder:
         restart = options.restart or _is_over(folder)
         with (
@@ -99,10 +103,11 @@ def stream(options: TranslateOptions, span: Span, progress: Progress) -> StreamR
         ):
             if lost := journal.forget():
                 progress.note(f"what was under way is charged in full: {format_usd(lost)}")
-            small, large = (
-                opened.enter_context(KeptModel.of(model)) for model in (pair.small, pair.large)
-            )
-            pair = replace(pair, small=small, large=large)
+            models = {
+                name: opened.enter_context(KeptModel.of(model))
+                for name, model in pair.models.items()
+            }
+            pair = replace(pair, models=models)
             running = _Stream(options, span, budget, pair, router, limit, layout, folder, journal)
             try:
                 for lines in running.chunks(StreamInput(sys.stdin.buffer)):
@@ -174,7 +179,7 @@ class _Stream:
                 self.work(lines[:half])  # whatever can be read before it is answered
                 self.work(lines[half:])
                 return
-            small = self._tier(SMALL, self._pair.small, segments)
+            small = self._tier(self._pair.drafting, segments)
             rows = self._rows_that_fit(small, segments)
             if rows == segments.rows:
                 self._translate(corpus, segments, small)
@@ -192,7 +197,7 @@ class _Stream:
 
     def report(self) -> StreamReport:
         """Count everything up."""
-        tiers = (SMALL, LARGE)
+        tiers = list(self._pair.models)
         unmetered = [self._journal.unmetered(tier) for tier in tiers]
         return StreamReport(
             span=str(self._span),
@@ -224,9 +229,16 @@ class _Stream:
         finally:
             path.unlink(missing_ok=True)
 
-    def _tier(self, name: str, model: Any, segments: Segments) -> Tier:
+    def _tier(self, name: str, segments: Segments) -> Tier:
+        drafts = name == self._pair.drafting
         is_needed = self._router.needs_states and self._router.knows(self._pair.label)
-        return open_tier(name, model, segments, with_states=is_needed and name == SMALL)
+        return open_tier(
+            name,
+            self._pair.models[name],
+            segments,
+            with_logprobs=drafts,
+            with_states=is_needed and drafts,
+        )
 
     def _rows_that_fit(self, small: Tier, segments: Segments) -> int:
         """Return the rows before the first whose draft the budget might not bear."""
@@ -241,7 +253,8 @@ class _Stream:
     def _translate(self, corpus: Corpus, segments: Segments, small: Tier) -> None:
         items = np.arange(segments.items, dtype=np.int64)
         self._spender(segments, self._budget).buy(small, items, "drafting")
-        large = self._tier(LARGE, self._pair.large, segments)
+        (name,) = self._pair.retranslating
+        large = self._tier(name, segments)
         plan = self._plan(segments, small, large)
         coming = plan.facts["coming_drafts_nanousd"]
         spender = self._spender(segments, self._budget - coming)
@@ -277,17 +290,18 @@ class _Stream:
                 small,
                 np.arange(segments.items),
             )
-        prediction = predict(self._journal, segments, small, large, self._router, self._pair.label)
+        route = Route(large, self._router, self._limit)
+        (prediction,) = predict(self._journal, segments, small, [route], self._pair.label)
         weight = segments.repeats.astype(np.float64)
         if self._options.weight == "length":
             weight *= small.source_tokens
-        plan = RunPlan(
-            prediction, weight, np.zeros(0, np.bool_), np.zeros(0, np.int64), {}, self._limit
-        )
+        nowhere = np.zeros(segments.items, np.int8)
+        none, nothing = np.zeros(0, np.bool_), np.zeros(0, np.int64)
+        plan = RunPlan([prediction], weight, nowhere, none, nothing, {}, [self._limit])
         values = np.where(plan.allowed, np.maximum(prediction.gain, 0.0) * weight, 0.0)
         cost = prediction.cost_nanousd
         left_segments = self._pace.take(segments.rows)
-        draft = self._journal.spend_nanousd(SMALL) / self._pace.seen
+        draft = self._journal.spend_nanousd(small.name) / self._pace.seen
         coming = int(draft * (left_segments - segments.rows))
         self._price, order = worth_buying(
             self._sketch,
@@ -312,8 +326,15 @@ class _Stream:
         )
 
     def _choose(self, segments: Segments, small: Tier) -> Choice:
+        (name,) = self._pair.retranslating
         opinion = SecondOpinion(self._router, self._pair.label, small)
-        choice = choose(self._journal, segments, self._pair.target_language, opinion)
+        choice = choose(
+            self._journal,
+            segments,
+            self._pair.target_language,
+            list(self._pair.models),
+            {name: opinion},
+        )
         if not self._options.pair.protects:
             return choice
         return shielded(choice, self._journal, segments)
@@ -321,9 +342,7 @@ class _Stream:
     def _remember(self, segments: Segments, choice: Choice) -> None:
         """Keep translations for sources that come again; the oldest go."""
         good = np.flatnonzero(~(choice.failed | choice.left))
-        is_large = choice.taken[good]
-        texts = self._journal.texts(SMALL, good[~is_large].tolist())
-        texts |= self._journal.texts(LARGE, good[is_large].tolist())
+        texts = choice.texts(self._journal, good)
         sources = segments.sources.take(good)
         for item, source in zip(good.tolist(), sources, strict=True):
             self._repeated[source] = texts[item]

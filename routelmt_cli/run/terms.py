@@ -7,11 +7,14 @@ the chooser alone kept out does if it lacks fewer; each item is judged alone.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from routelmt_cli.protection.glossary import Glossary, Term
 from routelmt_cli.run.choice import TAKEN, Choice, code_of
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.segments import Segments
-from routelmt_cli.run.tiers import LARGE, SMALL
 
 
 def with_terms(choice: Choice, journal: Journal, segments: Segments, glossary: Glossary) -> Choice:
@@ -26,21 +29,24 @@ def with_terms(choice: Choice, journal: Journal, segments: Segments, glossary: G
     glossary
         Its terms.
     """
-    code = choice.code.copy()
+    code, tier = choice.code.copy(), choice.tier.copy()
+    drafting, *retranslating = choice.tiers
     for items in segments.sources.where(glossary.find):
-        drafts = journal.texts(SMALL, list(items))
-        for one in journal.hypotheses(LARGE, list(items)):
-            if one.failure is not None or not one.text.strip():
-                continue
-            source = items[one.item]
-            of_draft, of_other = (
-                len(glossary.missing(source, text)) for text in (drafts.get(one.item, ""), one.text)
-            )
-            if code[one.item] == TAKEN and of_other > of_draft:
-                code[one.item] = code_of("glossary")
-            elif code[one.item] == code_of("chooser") and of_other < of_draft:
-                code[one.item] = TAKEN
-    return Choice(code)
+        drafts = journal.texts(drafting, list(items))
+        for number, name in enumerate(retranslating, 1):
+            for one in journal.hypotheses(name, list(items)):
+                if one.failure is not None or not one.text.strip():
+                    continue
+                source = items[one.item]
+                of_draft, of_other = (
+                    len(glossary.missing(source, text))
+                    for text in (drafts.get(one.item, ""), one.text)
+                )
+                if tier[one.item] == number and of_other > of_draft:
+                    code[one.item], tier[one.item] = code_of("glossary"), 0
+                elif code[one.item] == code_of("chooser") and of_other < of_draft:
+                    code[one.item], tier[one.item] = TAKEN, number
+    return replace(choice, code=code, tier=tier)
 
 
 def count_terms(
@@ -49,9 +55,7 @@ def count_terms(
     """Count rows with terms, terms in them, and terms that final translations lack."""
     counts = {"segments": 0, "terms": 0, "missing": 0}
     for items in segments.sources.where(glossary.find):
-        taken = [item for item in items if choice.taken[item]]
-        texts = journal.texts(SMALL, [item for item in items if not choice.taken[item]])
-        texts |= journal.texts(LARGE, taken)
+        texts = choice.texts(journal, np.array(list(items), np.int64))
         for item, source in items.items():
             repeats = int(segments.repeats[item])
             text = source if choice.left[item] else texts[item]

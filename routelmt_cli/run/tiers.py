@@ -41,7 +41,7 @@ class Tier:
     Attributes
     ----------
     name
-        ``small`` or ``large``.
+        ``small``, ``large``, or where there are more of them the card's name.
     source_tokens, charged_prompt_tokens, cap_tokens
         int64: tokens of the source, input tokens that a request is charged, its output cap.
     worst_nanousd
@@ -50,8 +50,9 @@ class Tier:
         What the shared prompt prefix costs, once a run; 0 where every request pays for it.
     demand
         What the items ask of the model's cache.
-    with_states
-        Whether the hidden states of its hypotheses are kept.
+    with_logprobs, with_states
+        Whether the log-probabilities of its tokens, and the hidden states of its hypotheses, are
+        kept: what a router looks at, so of drafts only.
     notes
         Who makes the notes of its requests; None for requests without.
     """
@@ -65,6 +66,7 @@ class Tier:
     prefix_nanousd: int
     prefix_tokens_per_request: int
     demand: Demand
+    with_logprobs: bool = False
     with_states: bool = False
     notes: NoteMaker | None = None
 
@@ -125,6 +127,7 @@ def open_tier(
     model: Model,
     segments: Segments,
     *,
+    with_logprobs: bool = False,
     with_states: bool = False,
     notes: NoteMaker | None = None,
 ) -> Tier:
@@ -134,9 +137,7 @@ def open_tier(
     ----------
     name, model, segments
         The tier's name, its model, and the items.
-    with_states
-        Whether hidden states are kept where hypotheses of the tier are bought.
-    notes
+    with_logprobs, with_states, notes
         As of a ``Tier``.
 
     Raises
@@ -185,6 +186,7 @@ def open_tier(
         prefix_nanousd=card.price.request(prefix_tokens, 0) if once else 0,
         prefix_tokens_per_request=per_request,
         demand=Demand.of(blocks, prefix_tokens),
+        with_logprobs=with_logprobs,
         with_states=with_states,
         notes=notes,
     )

@@ -9,6 +9,7 @@ nothing, and no model is run.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -19,11 +20,11 @@ from routelmt_cli.corpus.segments import Corpus
 from routelmt_cli.errors import BudgetError, UsageError
 from routelmt_cli.run.options import TranslateOptions, column_of
 from routelmt_cli.run.segments import Segments
-from routelmt_cli.run.tiers import LARGE, SMALL, Tier
+from routelmt_cli.run.tiers import Tier
 
-_FREE, _TO_SMALL, _TO_LARGE = 0, 1, 2
-_PINS = {"": _FREE, SMALL: _TO_SMALL, LARGE: _TO_LARGE}
-_NAMES = {code: name for name, code in _PINS.items()}
+FREE = -1
+"""The pin of an item that is not pinned."""
+
 _LARGEST_WEIGHT = 1e12
 _SHOWN = 40
 
@@ -38,22 +39,33 @@ class Wishes:
         float64, what an item counts in the knapsack, its repeats included.
     tokens
         int64, source tokens of all the segments that are this item.
-    to_small, to_large
-        bool: which items are pinned to a tier.
+    pin
+        int8: the number of the tier that an item is pinned to, ``FREE`` for none.
+    tiers
+        The names of the tiers; the first drafts.
     share
         The share of the source tokens that may be retranslated; None for any.
     """
 
     weight: npt.NDArray[np.float64]
     tokens: npt.NDArray[np.int64]
-    to_small: npt.NDArray[np.bool_]
-    to_large: npt.NDArray[np.bool_]
+    pin: npt.NDArray[np.int8]
+    tiers: Sequence[str]
     share: float | None
 
     @property
     def pinned(self) -> npt.NDArray[np.bool_]:
-        """Which items are pinned to either tier."""
-        return self.to_small | self.to_large
+        """Which items are pinned to a tier."""
+        return np.not_equal(self.pin, FREE)
+
+    @property
+    def to_retranslate(self) -> npt.NDArray[np.bool_]:
+        """Which items are pinned to a tier that retranslates."""
+        return np.greater(self.pin, 0)
+
+    def pinned_to(self, tier: str) -> npt.NDArray[np.bool_]:
+        """Say which items are pinned to a tier."""
+        return np.equal(self.pin, self.tiers.index(tier))
 
     @property
     def token_limit(self) -> int | None:
@@ -64,7 +76,7 @@ class Wishes:
         return int(Fraction(repr(self.share)) * int(self.tokens.sum()))
 
     def tokens_left(self, sent: npt.NDArray[np.bool_]) -> int | None:
-        """Return how many tokens may still be sent to the large model; None for any number."""
+        """Return how many tokens may still be retranslated; None for any number."""
         limit = self.token_limit
         return None if limit is None else limit - int(self.tokens[sent].sum())
 
@@ -82,7 +94,9 @@ class Wishes:
         if limit is None or self.share is None:
             return
         total = max(int(self.tokens.sum()), 1)
-        already, needed = (int(self.tokens[mask].sum()) for mask in (sent, sent | self.to_large))
+        already, needed = (
+            int(self.tokens[mask].sum()) for mask in (sent, sent | self.to_retranslate)
+        )
         if already > limit:
             raise UsageError(
                 f"{already / total:.2%} of the source tokens were retranslated before, more than "
@@ -92,29 +106,29 @@ class Wishes:
         if needed > limit:
             enough = math.ceil(needed / total * 10_000) / 100
             raise BudgetError(
-                f"the segments pinned to '{LARGE}' need {enough:.2f}% of the source tokens, more "
-                f"than --share {self.share:.2%}",
+                f"the segments pinned to '{self.tiers[1]}' need {enough:.2f}% of the source "
+                f"tokens, more than --share {self.share:.2%}",
                 hint=f"give --share {enough:.2f}% or more, or pin fewer segments",
             )
 
 
 def read_wishes(
-    corpus: Corpus, segments: Segments, small: Tier, options: TranslateOptions
+    corpus: Corpus, segments: Segments, tiers: Sequence[Tier], options: TranslateOptions
 ) -> Wishes:
-    """Read what the options ask of each item.
+    """Read what the options ask of each item; lengths are in tokens of the tier that drafts.
 
     Raises
     ------
     UsageError
         A column is not there, or a row holds what it must not.
     """
-    tokens = segments.repeats * small.source_tokens
-    pins = _read_pins(corpus, segments, options.pin)
+    tokens = segments.repeats * tiers[0].source_tokens
+    names = [tier.name for tier in tiers]
     return Wishes(
         weight=_weights(corpus, segments, tokens, options.weight),
         tokens=tokens,
-        to_small=np.equal(pins, _TO_SMALL),
-        to_large=np.equal(pins, _TO_LARGE),
+        pin=_read_pins(corpus, segments, names, options.pin),
+        tiers=names,
         share=options.share,
     )
 
@@ -150,24 +164,27 @@ def _weights(
     )
 
 
-def _read_pins(corpus: Corpus, segments: Segments, pin: str | None) -> npt.NDArray[np.int8]:
+def _read_pins(
+    corpus: Corpus, segments: Segments, names: Sequence[str], pin: str | None
+) -> npt.NDArray[np.int8]:
     """Read which tier each item is pinned to, int8 of shape (items,)."""
-    pins = np.zeros(segments.items, np.int8)
+    pins = np.full(segments.items, FREE, np.int8)
     if pin is None:
         return pins
+    codes = {"": FREE, **{name: number for number, name in enumerate(names)}}
     column, row = column_of(pin), 0
-    by_row = np.zeros(segments.rows, np.int8)
+    by_row = np.full(segments.rows, FREE, np.int8)
     for texts in corpus.texts(column):
         for text in texts.to_pylist():
-            code = _PINS.get(text.strip())
+            code = codes.get(text.strip())
             if code is None:
                 raise UsageError(
                     f"{_place(corpus, row)} has {text[:_SHOWN]!r} in column {column!r}",
-                    hint=f"a pin is {SMALL}, {LARGE} or empty",
+                    hint=f"a pin is {', '.join(names)} or empty",
                 )
             by_row[row] = code
             row += 1
-    rows = np.flatnonzero((segments.item_of_row >= 0) & (by_row != _FREE))
+    rows = np.flatnonzero((segments.item_of_row >= 0) & (by_row != FREE))
     items = segments.item_of_row[rows]
     # The last row of an item that is written stays; a row that differs from it contradicts it.
     pins[items] = by_row[rows]
@@ -176,9 +193,9 @@ def _read_pins(corpus: Corpus, segments: Segments, pin: str | None) -> npt.NDArr
         item = segments.item_of_row[wrong[0]]
         other = int(rows[(items == item) & (by_row[rows] != by_row[wrong[0]])][0])
         raise UsageError(
-            f"{_place(corpus, int(wrong[0]))} is pinned to '{_NAMES[int(by_row[wrong[0]])]}', but "
+            f"{_place(corpus, int(wrong[0]))} is pinned to '{names[by_row[wrong[0]]]}', but "
             f"{corpus.layout.place(other + 1)} holds the same text and is pinned to "
-            f"'{_NAMES[int(by_row[other])]}'",
+            f"'{names[by_row[other]]}'",
             hint="identical segments are translated once: pin them alike",
         )
     return pins

@@ -9,17 +9,23 @@ import numpy as np
 import numpy.typing as npt
 
 from routelmt_cli.budget.money import usd_decimal
-from routelmt_cli.corpus.added import NO_TIER, TIER, TRANSLATION, AddedColumn, ColumnType, Values
+from routelmt_cli.corpus.added import (
+    MEMORY,
+    NO_TIER,
+    TIER,
+    TRANSLATION,
+    AddedColumn,
+    ColumnType,
+    Values,
+)
 from routelmt_cli.corpus.segments import Corpus
 from routelmt_cli.corpus.writer import open_writer
 from routelmt_cli.protection.glossary import Glossary
 from routelmt_cli.run.choice import Choice
 from routelmt_cli.run.journal import Journal
-from routelmt_cli.run.memory import MEMORY
 from routelmt_cli.run.planning import RunPlan
 from routelmt_cli.run.segments import REMEMBERED, Segments
 from routelmt_cli.run.terms import lacking
-from routelmt_cli.run.tiers import LARGE, SMALL
 
 _ALWAYS = (AddedColumn(TRANSLATION), AddedColumn(TIER))
 _TERMS = (AddedColumn("missing_terms"),)
@@ -95,15 +101,8 @@ def _hypotheses(
     sources: list[str],
     memory: Mapping[str, str],
 ) -> dict[str, Values]:
-    distinct = np.unique(items[items >= 0])
-    distinct = distinct[~choice.left[distinct]]
-    large = choice.taken[distinct]
-    texts = journal.texts(SMALL, distinct[~large].tolist())
-    texts |= journal.texts(LARGE, distinct[large].tolist())
-    tiers = {
-        item: LARGE if is_large else SMALL
-        for item, is_large in zip(distinct.tolist(), large.tolist(), strict=True)
-    }
+    texts = choice.texts(journal, np.unique(items[items >= 0]))
+    tiers = {item: choice.tiers[choice.tier[item]] for item in texts}
     tiers[REMEMBERED] = MEMORY
     rows = items.tolist()
     return {
@@ -122,8 +121,9 @@ def _explanations(
     pinned: npt.NDArray[np.bool_],
     items: npt.NDArray[np.int64],
 ) -> Mapping[str, Values]:
-    gain = plan.prediction.gain
-    cost = plan.prediction.cost_nanousd
+    route = np.where(choice.taken, choice.tier - 1, plan.target).astype(np.int8)
+    gain = plan.on_routes([one.gain for one in plan.predictions], route)
+    cost = plan.on_routes([one.cost_nanousd for one in plan.predictions], route)
     allowed = plan.allowed
     rows = items.tolist()
     return {

@@ -63,7 +63,7 @@ def test_the_shipped_router_of_the_pair_is_taken_and_the_prior_is_not(
     result = translate()
     assert result.code == 0, result.stderr
     assert "prior" not in result.stderr and "warning" not in result.stderr
-    assert read_report(shell.folder / "out.tsv.routelmt")["router"] == {
+    assert read_report(shell.folder / "out.tsv.routelmt")["routers"]["large"] == {
         "name": "en-de",
         "fingerprint": router.fingerprint,
     }
@@ -112,7 +112,7 @@ def test_without_a_router_the_prior_is_taken_and_says_so(
     assert "its figures: recovered share 0.31, beats every rule;" in note
     assert note.endswith("calibrate CORPUS --from en --to de -o NAME.router")
     report = read_report(shell.folder / "out.tsv.routelmt")
-    assert report["router"]["name"] == "prior"
+    assert report["routers"]["large"]["name"] == "prior"
     assert report["retranslated"] > 0
     assert (report["expected_severe_share"], report["drift"]) == (None, None)
     assert [row["source"] for row in rows_of(shell.folder / "out.tsv")] == SOURCES
@@ -159,7 +159,7 @@ def test_a_router_of_several_pairs_is_adapted_to_another(translate, router, shel
     notes = [line for line in result.error_lines if "never saw en-de" in line]
     assert len(notes) == 1 and "es-de, fr-de" in notes[0] and "less sure" in notes[0]
     report = read_report(shell.folder / "out.tsv.routelmt")
-    assert report["router"]["name"] == "es-de, fr-de"
+    assert report["routers"]["large"]["name"] == "es-de, fr-de"
     assert report["expected_severe_share"] is None
     assert report["retranslated"] > 0
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routelmt_cli.gain.accuracy import Accuracy
-from routelmt_cli.run.budget_curve import BudgetCurve, Items, Money, Whole
+from routelmt_cli.run.budget_curve import BudgetCurve, Money, Steps, Whole
 
 ACCURACY = Accuracy(mean=10.0, spread=12.0, correlation=0.4, segments=500)
 
@@ -22,20 +22,19 @@ def curves(draw):
     tokens = luck.integers(1, 60, count)
     cost = tokens * luck.integers(1, 9, count) * draw(st.sampled_from((0, 100, 100)))
     repeats = luck.integers(1, 4, count)
-    items = Items(
-        gain=luck.normal(5, 10, count),
-        weight=(tokens * repeats).astype(np.float64),
+    weights = (tokens * repeats).astype(np.float64)
+    steps = Steps(
+        value=luck.normal(5, 10, count) * weights * (luck.random(count) < 0.9),
+        weight=weights,
         cost_nanousd=cost,
         worst_nanousd=cost + luck.integers(0, 5_000, count),
         repeats=repeats,
         source_tokens=tokens,
-        allowed=luck.random(count) < 0.9,
         sent=luck.random(count) < draw(st.sampled_from((0.0, 0.3))),
     )
     money = Money(fixed=draw(st.integers(0, 10**6)), prefix=700, least_budget=0)
-    weight = float(items.weight.sum())
-    whole = Whole(int(repeats.sum()), int(tokens.sum()), weight, sampled=False)
-    return BudgetCurve(items, whole, money, ACCURACY)
+    whole = Whole(int(repeats.sum()), int(tokens.sum()), float(weights.sum()), sampled=False)
+    return BudgetCurve(steps, whole, money, ACCURACY)
 
 
 @given(curves())
@@ -87,7 +86,7 @@ def test_the_knee_is_on_the_curve(curve):
 
 def test_what_a_sample_stands_for_may_be_beyond_counting():
     ones, price = np.ones(3, np.int64), np.full(3, 2**60)
-    items = Items(np.ones(3), np.ones(3), price, price, ones, ones, ones > 0, ones < 0)
+    steps = Steps(np.ones(3), np.ones(3), price, price, ones, ones, ones < 0)
     whole = Whole(rows=900, source_tokens=900, weight=900.0, sampled=False)
     with pytest.raises(OverflowError):
-        BudgetCurve(items, whole, Money(0, 0, 0), None)
+        BudgetCurve(steps, whole, Money(0, 0, 0), None)

@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 from crash_trials import STAGES, Trials
 from faulty_disk import DISK_FULL, Fault
-from killed_run import DONE
+from killed_run import DONE, KilledRun
 from made_up import write_card
 
 from routelmt_cli.errors import ExitCode
 from routelmt_cli.run import output
 
+BUDGET = 3_000_000
 MODES = pytest.mark.parametrize("mode", [(), ("--deterministic",)], ids=["batched", "groups"])
 
 
@@ -62,6 +63,18 @@ def test_one_run_killed_in_every_stage(trials, make_run, sources, mode):
     assert set(bench.stages) == set(STAGES)
     run.finish()
     run.check_end(bench.expected, sources)
+
+
+@MODES
+def test_a_run_of_three_tiers_killed_at_random_writes(
+    faults, launcher, ladder, tmp_path, sources, mode
+):
+    command = ["translate", ladder.corpus, *ladder.options(), *mode]
+    bench = Trials(lambda name: KilledRun(launcher, tmp_path / name, command, BUDGET), sources)
+    luck = random.Random(5)
+    for number in range(4):
+        bench.try_once(f"trial-{number}", luck)
+    assert sum(bench.causes.values()) >= 4
 
 
 def test_a_kill_after_the_last_rename_costs_nothing(trials, make_run, sources):

@@ -7,9 +7,9 @@ report.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ import routelmt_cli
 from routelmt_cli.budget.money import format_usd
 from routelmt_cli.gain.contributions import Contributions, contributions
 from routelmt_cli.gain.profile import evenly_spaced
+from routelmt_cli.gain.router import Router
 from routelmt_cli.run.choice import Choice
 from routelmt_cli.run.opened import Run
 from routelmt_cli.run.page.charts import curve_chart, histogram
@@ -94,6 +95,8 @@ class Card:
         Its first row, counted from 1, and how many rows are the same.
     source, draft, retranslation
         As pieces.
+    tier
+        That the retranslation is of.
     gain, risk
         Predicted; the risk may be unknown.
     spend
@@ -110,6 +113,7 @@ class Card:
     source: Sequence[Piece]
     draft: Sequence[Piece]
     retranslation: Sequence[Piece]
+    tier: str
     gain: float
     risk: float | None
     spend: str
@@ -148,8 +152,9 @@ def gather(run: Run, plan: RunPlan, choice: Choice, report: Report) -> Page:
     """
     # Of a huge corpus a part shows the same curve, without its memory.
     items = evenly_spaced(run.segments.items, _CURVE_ITEMS)
-    accuracy = find_accuracy(run.pair, run.router)
-    curve = make_curve(run, items, plan.prediction.take(items), accuracy, anew=True)
+    accuracy = find_accuracy(run.pair, run.routes)
+    predictions = [one.take(items) for one in plan.predictions]
+    curve = make_curve(run, items, predictions, accuracy, anew=True)
     knee = curve.knee()
     gain = report.predicted_gain
     return Page(
@@ -159,7 +164,7 @@ def gather(run: Run, plan: RunPlan, choice: Choice, report: Report) -> Page:
         tiers=_tiers(report),
         figures=_figures(report),
         curve=curve_chart(curve.points(), knee, report.spend_nanousd, gain),
-        histogram=histogram(plan.prediction.gain, run.segments.repeats, choice.taken),
+        histogram=histogram(plan.gain, run.segments.repeats, choice.taken),
         kept=[(name, count, WHY_KEPT.get(name, "")) for name, count in report.kept_drafts.items()],
         cards=_cards(run, plan, choice),
         recommended=f"{format_usd(knee.budget_nanousd)} for {knee.gain:+.2f} points",
@@ -171,12 +176,13 @@ def _short_name(run: Run) -> str:
 
 
 def _figures(report: Report) -> dict[str, str]:
-    share = report.segments_by_tier[LARGE] / max(report.segments - report.blank_segments, 1)
+    retranslated = sum(list(report.segments_by_tier.values())[1:])
+    share = retranslated / max(report.segments - report.blank_segments, 1)
     figures = {
         "spent": format_usd(report.spend_nanousd),
         "budget": format_usd(report.budget_nanousd) if report.budget_is_given else "none",
         "predicted gain over all drafts": f"{report.predicted_gain:+.2f} points",
-        "segments retranslated": f"{report.segments_by_tier[LARGE]:,} ({share:.0%})",
+        "segments retranslated": f"{retranslated:,} ({share:.0%})",
     }
     if report.share is not None:
         figures["source tokens retranslated"] = (
@@ -210,9 +216,16 @@ def _facts(run: Run, report: Report) -> dict[str, str]:
         "Output": "standard output" if run.output is None else str(run.output),
         "Segments": f"{report.segments:,}, {report.distinct_segments:,} distinct, "
         f"{report.blank_segments:,} without text",
-        "Small model": f"{report.small['name']}, {report.small['fingerprint']}",
-        "Large model": f"{report.large['name']}, {report.large['fingerprint']}",
-        "Router": f"{report.router['name']}, {report.router['fingerprint']}",
+        **{
+            _called(tier): f"{model['name']}, {model['fingerprint']}"
+            for tier, model in report.models.items()
+        },
+        **{
+            "Router" if len(report.routers) == 1 else f"Router of {tier}": (
+                f"{router['name']}, {router['fingerprint']}"
+            )
+            for tier, router in report.routers.items()
+        },
         "Gain": f"in points of {report.metric}, as the router predicts it",
         "Prices": "illustrative" if report.prices_are_illustrative else "of the model cards",
         "Knapsack": f"within {report.knapsack_gap:.2%} of the optimum of the predictions",
@@ -226,9 +239,13 @@ def _facts(run: Run, report: Report) -> dict[str, str]:
     }
 
 
+def _called(tier: str) -> str:
+    return f"{tier.capitalize()} model" if tier in (SMALL, LARGE) else f"Model of {tier}"
+
+
 def _tiers(report: Report) -> list[dict[str, Any]]:
     rows = []
-    for tier, model in ((SMALL, report.small), (LARGE, report.large)):
+    for tier, model in report.models.items():
         spend = report.spend_by_tier_nanousd[tier]
         rows.append(
             {
@@ -249,49 +266,77 @@ def _bar_nanousd(report: Report) -> int:
 
 def _cards(run: Run, plan: RunPlan, choice: Choice) -> list[Card]:
     """Choose segments and look at them closely."""
-    gain = plan.prediction.gain
-    sent = run.journal.bought(LARGE, run.segments.items)
+    route = np.where(choice.taken, choice.tier - 1, plan.target).astype(np.int8)
+    sent = np.zeros(run.segments.items, np.bool_)
+    for number, one in enumerate(run.routes):
+        own = run.journal.bought(one.tier.name, run.segments.items)
+        sent |= own
+        # One that is kept out is shown where it was bought.
+        route[own & ~choice.taken] = number
+    gain = plan.on_routes([one.gain for one in plan.predictions], route)
     # Stable, so that the same run has the same page.
     by_gain = np.argsort(-gain, kind="stable")
     taken = by_gain[choice.taken[by_gain]]
     kept = by_gain[(sent & ~choice.taken)[by_gain]]
     most, others = taken[:EACH], taken[EACH:]
     groups = {"most": most, "least": others[::-1][:EACH], "kept": kept[:EACH]}
-    items = np.concatenate(list(groups.values()))
-    if not len(items):
-        return []
-    explained, features = _explained(run, items)
-    drafts = run.journal.texts(SMALL, items.tolist())
-    bought = {one.item: one for one in run.journal.hypotheses(LARGE, items.tolist())}
-    sources = run.segments.sources.take(items)
-    risk = plan.prediction.regression_risk
-    names = [name for name, members in groups.items() for _ in members]
-    cards = []
-    for place, item in enumerate(items.tolist()):
+    group_of = {item: name for name, items in groups.items() for item in items.tolist()}
+    cards = {
+        card.item: card
+        for number in range(len(run.routes))
+        for card in _cards_of(
+            run, plan, choice, number, [item for item in group_of if route[item] == number]
+        )
+    }
+    return [
+        replace(cards[item].card, group=name) for item, name in group_of.items() if item in cards
+    ]
+
+
+class _Shown(NamedTuple):
+    item: int
+    card: Card
+
+
+def _cards_of(
+    run: Run, plan: RunPlan, choice: Choice, number: int, shown_items: Sequence[int]
+) -> Iterator[_Shown]:
+    """Look at segments that were bought on one route."""
+    if not shown_items:
+        return
+    items = np.array(shown_items, np.int64)
+    prediction, tier = plan.predictions[number], run.routes[number].tier
+    gain, risk = prediction.gain, prediction.regression_risk
+    explained, features = _explained(run, run.routes[number].router, items)
+    drafts = run.journal.texts(run.small.name, shown_items)
+    bought = {one.item: one for one in run.journal.hypotheses(tier.name, shown_items)}
+    for place, (item, source) in enumerate(
+        zip(shown_items, run.segments.sources.take(items), strict=True)
+    ):
         retranslation = bought[item]
         before, after = compared(drafts.get(item, ""), retranslation.text)
         reasons = _reasons(explained, features, place)
         base = float(explained.base[place])
-        cards.append(
+        pinned = bool(run.wishes.pinned[item])
+        yield _Shown(
+            item,
             Card(
-                group=names[place],
+                group="",
                 row=int(run.segments.first_row[item]) + 1,
                 repeats=int(run.segments.repeats[item]),
-                source=shown(sources[place]),
+                source=shown(source),
                 draft=before,
                 retranslation=after,
+                tier=tier.name,
                 gain=float(gain[item]),
                 risk=None if risk is None else float(risk[item]),
                 spend=format_usd(retranslation.spend_nanousd),
-                verdict=_verdict(
-                    choice, item, float(gain[item]), pinned=bool(run.wishes.pinned[item])
-                ),
+                verdict=_verdict(choice, item, float(gain[item]), pinned=pinned),
                 base=base,
                 reasons=reasons,
                 rest=float(gain[item]) - base - sum(one.points for one in reasons),
-            )
+            ),
         )
-    return cards
 
 
 def _verdict(choice: Choice, item: int, gain: float, *, pinned: bool) -> str:
@@ -301,11 +346,13 @@ def _verdict(choice: Choice, item: int, gain: float, *, pinned: bool) -> str:
     return reason if why is None else f"{reason}: {why}"
 
 
-def _explained(run: Run, items: IntArray) -> tuple[Contributions, npt.NDArray[np.float32]]:
-    """Take the predictions of some items apart, against evenly spaced ones of the corpus."""
+def _explained(
+    run: Run, router: Router, items: IntArray
+) -> tuple[Contributions, npt.NDArray[np.float32]]:
+    """Take a router's predictions of some items apart, against evenly spaced ones of the corpus."""
     every = np.arange(run.segments.items, dtype=np.int64)
     parts = (run.journal, run.segments, run.small)
-    router = knowing(run.router, run.pair.label, *parts, every)
+    router = knowing(router, run.pair.label, *parts, every)
     few = evenly_spaced(run.segments.items, _BACKGROUND_ITEMS)
     both = np.concatenate([items, few])
     table = with_fitting_states(draft_table(*parts, both), router)

@@ -250,7 +250,7 @@ def table_of(path, hypotheses):
     segments = SimpleNamespace(
         sources=SimpleNamespace(take=lambda taken: [f"source {item}" for item in taken])
     )
-    small = SimpleNamespace(source_tokens=np.full(100, 3, np.int64))
+    small = SimpleNamespace(name="small", source_tokens=np.full(100, 3, np.int64))
     with Journal(path) as journal:
         write(journal, hypotheses)
         return draft_table(journal, segments, small, items)

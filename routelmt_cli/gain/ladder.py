@@ -1,0 +1,108 @@
+"""Ladders: the routers of several tiers that were calibrated together, as one folder.
+
+Routers go in and come out, one for each tier that retranslates, all of them for the same model
+that drafts. ``NAME.router/`` holds ``ladder.json``, which lists the folders beside it, and each of
+these is a whole bundle of :mod:`routelmt_cli.gain.bundle`, which can be used on its own. Where one
+tier retranslates, the folder is that bundle itself. What always holds: as of bundles.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from routelmt_cli.gain.bundle import (
+    DESCRIPTION,
+    LADDER,
+    NOTES,
+    bundle_files,
+    load_bundle,
+    read_plain,
+    refuse_file,
+    save_bundle,
+    save_files,
+)
+from routelmt_cli.gain.router import Router
+
+MOST_ROUTERS = 7
+
+_FORMAT = "routelmt ladder"
+_VERSION = 1
+_MOST_BYTES = 1 << 12
+_NAME = re.compile(r"tier-[1-9]\.router")
+
+
+def save_routers(routers: Sequence[Router], path: Path, *, overwrite: bool = False) -> None:
+    """Write one router as a bundle, several as a ladder; whole or not at all.
+
+    Parameters
+    ----------
+    routers
+        One for each tier that retranslates, in the order of the tiers.
+    path, overwrite
+        As of ``save_files``.
+
+    Raises
+    ------
+    UsageError
+        As of ``save_files``.
+    """
+    if len(routers) == 1:
+        save_bundle(routers[0], path, overwrite=overwrite)
+        return
+    names = [f"tier-{number}.router" for number in range(1, len(routers) + 1)]
+    description = {"format": _FORMAT, "format_version": _VERSION, "routers": names}
+    files = {LADDER: json.dumps(description, indent=1).encode() + b"\n"}
+    for name, router in zip(names, routers, strict=True):
+        files |= {f"{name}/{file}": content for file, content in bundle_files(router).items()}
+    save_files(files, path, overwrite=overwrite)
+
+
+def load_routers(path: Path) -> list[Router]:
+    """Read a bundle or a ladder, trusting nothing in it.
+
+    Parameters
+    ----------
+    path
+        The folder.
+
+    Returns
+    -------
+    list of Router
+        In the order of their tiers.
+
+    Raises
+    ------
+    UsageError
+        It is not there, damaged, of another version, or not of the form that routelmt writes.
+    """
+    file = path / LADDER
+    if not file.is_file() or (path / DESCRIPTION).exists():
+        return [load_bundle(path)]
+    try:
+        value = json.loads(read_plain(file, _MOST_BYTES).decode("utf-8"))
+    except (ValueError, RecursionError):
+        refuse_file(file, "is not JSON")
+    if not isinstance(value, dict) or value.get("format") != _FORMAT:
+        refuse_file(file, "does not describe a ladder of routers")
+    if value.get("format_version") != _VERSION:
+        refuse_file(file, f"is not of version {_VERSION}", "install the routelmt that wrote it")
+    names = value.get("routers")
+    if not isinstance(names, list) or not 1 < len(names) <= MOST_ROUTERS:
+        refuse_file(file, f"routers is not a list of 2 to {MOST_ROUTERS}")
+    if not all(isinstance(name, str) and _NAME.fullmatch(name) for name in names):
+        refuse_file(file, "routers holds a name of no known kind")
+    found = {one.name for one in path.iterdir() if not one.name.startswith(".")}
+    for name in sorted(found - {LADDER, NOTES, *names}):
+        refuse_file(path / name, f"is not listed in {LADDER}", "remove it, or get a new copy")
+    for name in names:
+        if (path / name).is_symlink():
+            refuse_file(path / name, "is a link")
+    routers = [load_bundle(path / name) for name in names]
+    first = routers[0].metadata
+    for router in routers:
+        if (router.metadata.small, router.metadata.pairs) != (first.small, first.pairs):
+            refuse_file(file, "lists routers of several models that draft, or of other languages")
+    return routers
