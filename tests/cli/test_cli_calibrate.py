@@ -43,7 +43,8 @@ def once(tmp_path_factory):
     little = partial(CalibrationOptions, seeds=1, search_trials=0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calibration_training, "CalibrationOptions", little)
-        return calibrate(options).calibration
+        (made,) = calibrate(options).calibrations.values()
+        return made
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def trained(shell, trainings):
 
 
 def test_no_model_is_needed(shell, trained, once, given, golden, mask_figures, monkeypatch):
-    for module in ("run.setup", "run.forced_scoring"):
+    for module in ("run.pair", "run.forced_scoring"):
         for name in ("find_card", "find_model"):
             monkeypatch.delattr(f"routelmt_cli.{module}.{name}")
     result = shell.run("calibrate", "given.tsv", *COLUMNS, *LANGUAGES, "-o", "new.router")

@@ -62,8 +62,9 @@ def test_the_report_has_what_it_promises(translate, folder, read_report):
     assert report["predicted_gain"] > 0
     assert 0 <= report["knapsack_gap"] < 0.1
     assert report["seconds"] > 0
-    for part in ("small", "large", "router"):
-        assert len(report[part]["fingerprint"]) >= 32
+    assert list(report["models"]) == ["small", "large"] and list(report["routers"]) == ["large"]
+    for one in [*report["models"].values(), *report["routers"].values()]:
+        assert len(one["fingerprint"]) >= 32
 
 
 def test_the_same_command_again_spends_nothing(translate, folder, output, read_ledger, read_report):

@@ -77,7 +77,7 @@ def test_those_that_need_model_files_are_run_elsewhere(name, file):
 def run(shell, stand_ins, corpus, monkeypatch):
     """Run commands in which words in capitals stand for files."""
     router = load_bundle(stand_ins.router)
-    made = CalibrationResult(Calibration(router, None, None, 0.0), 12_345)
+    made = CalibrationResult({"large": Calibration(router, None, None, 0.0)}, 12_345)
     monkeypatch.setattr(calibration, "calibrate", lambda *_: made)
     files = {"SMALL": stand_ins.small, "LARGE": stand_ins.large, "ROUTER": stand_ins.router}
     rows = [

@@ -49,7 +49,7 @@ def world(stand_ins, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, serve(server, tmp_path_factory.mktemp("behind")):
         patch.setenv("STUB_API_KEY", KEY)
         patch.setenv("NO_PROXY", "127.0.0.1")
-        patch.setattr(setup, "load_bundle", lambda _: router)
+        patch.setattr(setup, "load_routers", lambda _: [router])
         patch.setattr(adaptive_limit, "_FIRST", 64)
         patch.setattr(endpoint_patience, "_FIRST_WAIT_SECONDS", 0.001)
         patch.setattr(endpoint_module, "_CLOSING_SECONDS", 0.2)

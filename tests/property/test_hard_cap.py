@@ -107,7 +107,7 @@ def weather(stand_ins):
     sky, router = Weather(), load_bundle(stand_ins.router)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(StandInTranslator, "translate", stormy(StandInTranslator.translate, sky))
-        patch.setattr(setup, "load_bundle", lambda _: router)
+        patch.setattr(setup, "load_routers", lambda _: [router])
         patch.setattr(spending, "WAVE_ITEMS", 4)
         WholeRun.weather = sky
         yield sky
