@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ from routelmt_cli.translators.stand_in import StandInTranslator
 
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 TIERS = (SMALL, LARGE)
-PINS = ("", "", SMALL, LARGE)
+SKILLS = {SMALL: 0.1, "middle": 0.6, LARGE: 0.9}
 # A nanodollar a million tokens, and the dearest that a card may name.
 PRICES = st.sampled_from([0, 0, 1, 999_999, 10**6, 10**6 + 1, 123_456_789, 10**9, 10**18])
 CARD = """\
@@ -105,9 +106,10 @@ def stormy(translate, weather):
 def weather(stand_ins):
     """Let one weather rule over all stand-ins, with small waves and a router read once."""
     sky, router = Weather(), load_bundle(stand_ins.router)
+    better = replace(router, model=replace(router.model, offset=router.model.offset + 0.4))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(StandInTranslator, "translate", stormy(StandInTranslator.translate, sky))
-        patch.setattr(setup, "load_routers", lambda _: [router])
+        patch.setattr(setup, "load_routers", lambda _: [router, better])
         patch.setattr(spending, "WAVE_ITEMS", 4)
         WholeRun.weather = sky
         yield sky
@@ -118,46 +120,54 @@ class WholeRun(RuleBasedStateMachine):
 
     weather = None
     folder = None
+    names = TIERS
 
     @initialize(
         lengths=st.lists(st.integers(0, 12), min_size=4, max_size=14),
-        prices=st.tuples(PRICES, PRICES, PRICES, PRICES),
-        prefixes=st.tuples(*[st.sampled_from(["once", "every request"])] * 2),
+        prices=st.lists(st.tuples(PRICES, PRICES), min_size=3, max_size=3),
+        prefixes=st.tuples(*[st.sampled_from(["once", "every request"])] * 3),
         cap=st.sampled_from([1, 16]),
         deterministic=st.booleans(),
         share=st.integers(-1, 6),
-        pins=st.none() | st.lists(st.sampled_from(PINS), min_size=13, max_size=13),
+        pins=st.none() | st.lists(st.integers(-3, 2), min_size=13, max_size=13),
         tokens=st.sampled_from([None, None, 0.05, 0.4, 0.8]),
     )
     def begin(self, lengths, prices, prefixes, cap, deterministic, share, pins, tokens):
         self.folder = Path(tempfile.mkdtemp(dir=MEMORY))
         self.corpus = CorpusOptions(self.folder / "in.tsv")
-        self.pin, self.tokens = None if pins is None else "column:pin", tokens
+        self.pin = None if pins is None else "column:pin"
+        self.tokens = tokens if len(self.names) == 2 else None
+        pins = [
+            ("", *self.names)[max(0, pin + 1) % (len(self.names) + 1)] for pin in pins or [-1] * 13
+        ]
         # Equal lengths make equal sources, which are pinned alike, and a length of 0 a blank one.
-        self.pins = [(pins or [""] * 13)[length] for length in dict.fromkeys(lengths) if length]
+        self.pins = [pins[length] for length in dict.fromkeys(lengths) if length]
         lines = [
-            " ".join(f"w{n}" for n in range(length)) + "\t" + (pins or [""] * 13)[length] + "\n"
+            " ".join(f"w{n}" for n in range(length)) + "\t" + pins[length] + "\n"
             for length in lengths
         ]
         self.corpus.path.write_text("source\tpin\n" + "".join(lines), "utf-8")
         cards = []
-        for tier, prefix, pair in zip(TIERS, prefixes, (prices[:2], prices[2:]), strict=True):
+        for tier, prefix, pair in zip(self.names, prefixes, prices, strict=False):
             usd = [format_usd(price)[1:] for price in pair]
             cards.append(self.folder / f"{tier}.toml")
             text = CARD.format(
                 name=tier, input=usd[0], output=usd[1], prefix=prefix, cap=cap,
-                skill=0.9 if tier == LARGE else 0.1,
+                skill=SKILLS[tier],
             )  # fmt: skip
             cards[-1].write_text(text, "utf-8")
-        self.pair = PairOptions("en", "de", *map(str, cards), deterministic=deterministic)
+        paths = tuple(map(str, cards))
+        self.pair = PairOptions("en", "de", tiers=paths, deterministic=deterministic)
+        if len(paths) == 2:
+            self.pair = PairOptions("en", "de", *paths, deterministic=deterministic)
         with open_input(self.corpus) as source:
             self.segments = scan(source.corpus, self.folder / "sources.arrow")
         self.tiers = [
             open_tier(name, find_model(load_card(card), "en", "de"), self.segments)
-            for name, card in zip(TIERS, cards, strict=True)
+            for name, card in zip(self.names, cards, strict=True)
         ]
         self.drafts = self.worst(self.tiers[0])
-        self.budget = max(1, self.drafts + self.worst(self.tiers[1]) * share // 20)
+        self.budget = max(1, self.drafts + self.worst(self.tiers[-1]) * share // 20)
         self.files = RunFiles(beside(self.folder / "out.tsv"))
         self.bought, self.spent, self.limit = {}, 0, 0
 
@@ -179,8 +189,8 @@ class WholeRun(RuleBasedStateMachine):
         whole = sum(map(self.tokens_of, range(self.segments.items)))
         return whole if self.tokens is None else whole * self.tokens
 
-    def pinned_large(self):
-        return [item for item, pin in enumerate(self.pins) if pin == LARGE]
+    def pinned(self):
+        return [(pin, item) for item, pin in enumerate(self.pins) if pin not in ("", SMALL)]
 
     # -- what the user does -------------------------------------------------------------------
 
@@ -192,7 +202,7 @@ class WholeRun(RuleBasedStateMachine):
     )
     def run_it(self, share, edge, failing, commits):
         if share is not None:
-            more = self.worst(self.tiers[1]) * share // 20
+            more = self.worst(self.tiers[-1]) * share // 20
             self.budget = max(1, (self.spent if share < 0 else self.drafts + more) + edge)
         self.translate(failing, commits)
 
@@ -264,17 +274,17 @@ class WholeRun(RuleBasedStateMachine):
             assert journal.committed_nanousd() <= self.limit
             bought = {
                 (name, one.item): one
-                for name in TIERS
+                for name in self.names
                 for one in journal.hypotheses(name, range(self.segments.items))
             }
             spent = journal.spend_nanousd()
         assert spent >= self.spent  # what was spent once stays spent, failures too
         for (name, item), one in bought.items():
-            tier = self.tiers[TIERS.index(name)]
+            tier = self.tiers[self.names.index(name)]
             tokens = one.prompt_tokens + tier.prefix_tokens_per_request, one.output_tokens
             assert one.spend_nanousd == tier.model.card.price.request(*tokens)
             assert one.spend_nanousd <= tier.worst_nanousd[item]
-        sent = {item for name, item in bought if name == LARGE}
+        sent = {item for name, item in bought if name != SMALL}
         assert all(self.pins[item] != SMALL for item in sent)
         assert sum(map(self.tokens_of, sent)) <= self.room
         for key, one in self.bought.items():
@@ -289,20 +299,25 @@ class WholeRun(RuleBasedStateMachine):
         assert report.spend_nanousd == self.spent <= self.budget
         lines = (self.folder / "out.tsv").read_text("utf-8").split("\n")
         assert len(lines) == self.segments.rows + 2
-        large = self.tiers[1]
         assert all((SMALL, item) in self.bought for item in range(self.segments.items))
-        assert all((LARGE, item) in self.bought for item in self.pinned_large())
+        assert all(key in self.bought for key in self.pinned())
         plan = load_plan(self.files.plan, self.budget, self.tokens)
+        sent = {item for name, item in self.bought if name != SMALL}
+        room = self.room - sum(map(self.tokens_of, sent))
         with Journal(self.files.journal) as journal:
             assert journal.is_finished
             assert journal.outstanding_nanousd() == 0
-            unsent = ~journal.sent(LARGE, self.segments.items)
-            due = 0 if journal.has_waves(LARGE) else large.prefix_nanousd
-        left = plan.order[unsent[plan.order]]
-        room = self.room - sum(map(self.tokens_of, np.flatnonzero(~unsent)))
-        left = np.array([item for item in left if self.tokens_of(item) <= room], np.int64)
-        unspent = self.budget - self.spent
-        assert not len(left) or unspent < int(large.worst_nanousd[left].min()) + due
+            begun = {name: journal.has_waves(name) for name in self.names}
+        for number, tier in enumerate(self.tiers[1:]):
+            order, _ = plan.order_on(number)
+            left = [
+                item
+                for item in order.tolist()
+                if (tier.name, item) not in self.bought and self.tokens_of(item) <= room
+            ]
+            due = 0 if begun[tier.name] else tier.prefix_nanousd
+            unspent = self.budget - self.spent
+            assert not left or unspent < int(tier.worst_nanousd[left].min()) + due
         failed = [key for key, one in self.bought.items() if one.failure is not None]
         assert report.failed == 0 or failed
 
@@ -312,8 +327,16 @@ class WholeRun(RuleBasedStateMachine):
             assert self.spent <= max(self.limit, 0)
 
 
+class WholeRunOfThreeTiers(WholeRun):
+    """The same with two models that retranslate."""
+
+    names = (SMALL, "middle", LARGE)
+
+
 TestWholeRun = WholeRun.TestCase
 TestWholeRun.settings = settings(max_examples=30, stateful_step_count=10, deadline=None)
+TestWholeRunOfThreeTiers = WholeRunOfThreeTiers.TestCase
+TestWholeRunOfThreeTiers.settings = settings(max_examples=20, stateful_step_count=10, deadline=None)
 
 
 def test_what_cannot_be_counted_is_refused_before_anything_is_paid(tmp_path):
