@@ -9,11 +9,16 @@ The corpora: log-normal source lengths, gains normal with mean 3 and deviation 8
 value = gain x length, cost = a price per token x (prompt + output tokens), and a budget that
 buys 30 % of the segments' total cost.
 
+With ``--options K`` each segment has K tiers to choose from instead of one, each four times as dear
+as the one before it; the last is the one above, the others gain a part of that and a little chance.
+What is timed is then `routelmt_cli.budget.multiple_choice.solve`.
+
 With ``--compare`` the same problems, up to ``--compare-size``, are also given to HiGHS (scipy's
 ``milp``, relative gap 1e-6) and, where it is installed, to OR-Tools' CP-SAT (values rounded to
 thousandths), each with ``--limit`` seconds; ``value`` is what they reach as a share of ours.
 
     python benchmarks/knapsack.py --sizes 100000 1000000 10000000
+    python benchmarks/knapsack.py --sizes 100000 1000000 10000000 --options 3
     python benchmarks/knapsack.py --sizes 10000 100000 1000000 --compare
 """
 
@@ -28,7 +33,8 @@ import time
 
 import numpy as np
 
-from routelmt_cli.budget.knapsack import CORE_SIZE, solve
+from routelmt_cli.budget import knapsack, multiple_choice
+from routelmt_cli.budget.exact import NOTHING, core_size
 from routelmt_cli.budget.price import Price
 
 BUDGET_SHARE = 0.3
@@ -44,19 +50,42 @@ def make_problem(size: int, seed: int) -> tuple[np.ndarray, np.ndarray, int]:
     return gain * length, costs, int(costs.sum() * BUDGET_SHARE)
 
 
-def measure(size: int, repeats: int, seed: int) -> dict[str, float | int]:
+def make_choices(size: int, seed: int, options: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Make the same with several tiers to choose from, arrays of shape (size, options)."""
+    best, dearest, capacity = make_problem(size, seed)
+    random = np.random.default_rng(seed + 1)
+    values = np.empty((size, options))
+    costs = np.empty((size, options), np.int64)
+    for option in range(options):
+        chance = random.normal(0.0, 2.0, size) * np.abs(best) / 8
+        is_last = option == options - 1
+        values[:, option] = best if is_last else best * (option + 1) / options + chance
+        costs[:, option] = dearest // 4 ** (options - 1 - option)
+    return values, costs, capacity
+
+
+def measure(size: int, repeats: int, seed: int, options: int) -> dict[str, float | int]:
     """Solve one problem several times and keep the best time."""
-    values, costs, capacity = make_problem(size, seed)
+    if options == 1:
+        values, costs, capacity = make_problem(size, seed)
+    else:
+        values, costs, capacity = make_choices(size, seed, options)
     seconds = []
     for _ in range(repeats):
         start = time.perf_counter()
-        plan = solve(values, costs, capacity)
+        plan: knapsack.Plan | multiple_choice.ChoicePlan
+        if options == 1:
+            plan = knapsack.solve(values, costs, capacity)
+            chosen = plan.chosen
+        else:
+            plan = multiple_choice.solve(values, costs, capacity)
+            chosen = plan.option != NOTHING
         seconds.append(time.perf_counter() - start)
     return {
         "segments": size,
         "seconds": round(min(seconds), 4),
         "gap": plan.gap,
-        "chosen": int(plan.chosen.sum()),
+        "chosen": int(chosen.sum()),
         "unspent_nanousd": capacity - plan.cost_nanousd,
         "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
@@ -97,7 +126,7 @@ def compare(size: int, seed: int, limit: float) -> list[dict[str, float | int | 
     values, costs, capacity = make_problem(size, seed)
     candidates = np.flatnonzero(values > 0)  # nobody would choose another
     start = time.perf_counter()
-    ours = solve(values, costs, capacity)
+    ours = knapsack.solve(values, costs, capacity)
     rows: list[dict[str, float | int | str | None]] = [
         {"solver": "routelmt", "seconds": round(time.perf_counter() - start, 4), "value": 1.0}
     ]
@@ -119,11 +148,19 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[10**5, 10**6])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--options", type=int, default=1, help="tiers to choose from")
     parser.add_argument("--compare", action="store_true", help="time other solvers as well")
     parser.add_argument("--compare-size", type=int, default=10**5, help="the largest for others")
     parser.add_argument("--limit", type=float, default=60, help="seconds that others may take")
     arguments = parser.parse_args()
-    results = [measure(size, arguments.repeats, arguments.seed) for size in sorted(arguments.sizes)]
+    if not 1 <= arguments.options <= 7:
+        parser.error("--options is a number from 1 to 7")
+    if arguments.compare and arguments.options > 1:
+        parser.error("--compare is for one option")
+    results = [
+        measure(size, arguments.repeats, arguments.seed, arguments.options)
+        for size in sorted(arguments.sizes)
+    ]
     machine = {
         "cpu_count": os.cpu_count(),
         "machine": platform.machine(),
@@ -133,7 +170,8 @@ def main() -> None:
     }
     line = {
         "benchmark": "knapsack",
-        "core_size": CORE_SIZE,
+        "options": arguments.options,
+        "core_size": core_size(arguments.options),
         "budget_share": BUDGET_SHARE,
         "repeats": arguments.repeats,
         "seed": arguments.seed,

@@ -23,6 +23,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -138,48 +139,55 @@ def hull_steps(values: FloatArray, costs_nanousd: IntArray) -> Steps:
         By falling density, ties by the step's number in its item and then by item.
     """
     items = np.flatnonzero((values > 0).any(axis=1)).astype(np.int64, copy=False)
+    # Columns of their own, which shrink with the items that still go on.
+    worth = [values[items, option] for option in range(values.shape[1])]
+    price = [costs_nanousd[items, option] for option in range(values.shape[1])]
     at = np.full(len(items), NOTHING, np.int64)
     value, cost = np.zeros(len(items)), np.zeros(len(items), np.int64)
     steepest = np.full(len(items), np.inf)
     rounds: list[Steps] = []
     densities: list[FloatArray] = []
     while len(items):
-        more = values[items] - value[:, None]
-        dearer = costs_nanousd[items] - cost[:, None]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            density = np.where((more > 0) & (dearer >= 0), more / dearer, -np.inf)
-        best = _steepest(density, more)
-        rows = np.arange(len(items))
-        goes = density[rows, best] > -np.inf
-        rows, best = rows[goes], best[goes]
-        found = Steps(items[rows], best, at[rows], more[rows, best], dearer[rows, best])
+        best, density = _steepest(worth, price, value, cost)
+        goes = np.flatnonzero(best != NOTHING)
+        worth, price = ([column[goes] for column in columns] for columns in (worth, price))
+        items, before, best = items[goes], at[goes], best[goes]
+        there, paid = np.choose(best, worth), np.choose(best, price)
+        rounds.append(Steps(items, best, before, there - value[goes], paid - cost[goes]))
         # Slopes fall along a hull; their quotients may not, by a rounding.
-        steepest = np.minimum(steepest[rows], density[rows, best])
-        rounds.append(found)
+        steepest = np.minimum(steepest[goes], density[goes])
         densities.append(steepest)
-        items, at = found.item, best
-        value, cost = values[items, best], costs_nanousd[items, best]
+        at, value, cost = best, there, paid
     if not rounds:
         nothing = np.zeros(0, np.int64)
         return Steps(nothing, nothing, nothing, np.zeros(0), nothing)
-    every = Steps(
+    order = np.argsort(-np.concatenate(densities), kind="stable")
+    return Steps(
         *(
-            np.concatenate([getattr(one, name) for one in rounds])
+            np.concatenate([getattr(one, name) for one in rounds])[order]
             for name in ("item", "option", "before", "value", "cost_nanousd")
         )
     )
-    return every.take(np.argsort(-np.concatenate(densities), kind="stable"))
 
 
-def _steepest(density: FloatArray, more: FloatArray) -> IntArray:
-    """Find the option of most density in each row; of equal ones that of most value."""
-    rows = np.arange(len(density))
-    best = np.zeros(len(density), np.int64)
-    for option in range(1, density.shape[1]):
-        own, known = density[:, option], density[rows, best]
-        better = (own > known) | ((own == known) & (more[:, option] > more[rows, best]))
-        best[better] = option
-    return best
+def _steepest(
+    worth: Sequence[FloatArray], price: Sequence[IntArray], value: FloatArray, cost: IntArray
+) -> tuple[IntArray, FloatArray]:
+    """Find the option of most density from where each item is; of equal ones that of most value.
+
+    An option that is worth no more, or costs less, is none; ``NOTHING`` where there is no other.
+    """
+    best = np.full(len(value), NOTHING, np.int64)
+    best_density, best_more = np.full(len(value), -np.inf), np.zeros(len(value))
+    for option, (own, its_cost) in enumerate(zip(worth, price, strict=True)):
+        more, dearer = own - value, its_cost - cost
+        with np.errstate(divide="ignore", invalid="ignore"):
+            density = more / dearer
+        density[(more <= 0) | (dearer < 0)] = -np.inf
+        better = (density > best_density) | ((density == best_density) & (more > best_more))
+        for known, found in ((best, option), (best_density, density), (best_more, more)):
+            np.copyto(known, found, where=better)
+    return best, best_density
 
 
 def solve(values: FloatArray, costs_nanousd: IntArray, capacity_nanousd: int) -> ChoicePlan:
@@ -210,18 +218,22 @@ def solve(values: FloatArray, costs_nanousd: IntArray, capacity_nanousd: int) ->
     if values.shape[1] == 1:
         plain = knapsack.solve(values[:, 0], costs[:, 0], capacity)
         return ChoicePlan.of_plain(plain, values[:, 0])
-    problem = _Problem(np.where(costs <= capacity, values, 0.0), costs, capacity)
+    affordable = costs <= capacity
+    within = values if affordable.all() else np.where(affordable, values, 0.0)
+    problem = _Problem(within, costs, capacity)
     steps = hull_steps(problem.values, costs)
     check_total(steps.cost_nanousd)
     fits = fill_in_order(steps.cost_nanousd, capacity)
     if fits.all():
-        option = problem.after(steps)
+        option = problem.after(steps, len(steps))
         return _finished(problem, values, option, None, 0.0)
     broken = int(np.argmin(fits))
     bound = knapsack.linear_bound(steps.value, steps.cost_nanousd, capacity, broken)
     price = float(steps.value[broken] / steps.cost_nanousd[broken])
-    first = steps.take(np.arange(broken))
-    starts = [problem.after(first), problem.single(), problem.with_core(steps, broken)]
+    greedy = problem.after(steps, broken)
+    starts = [greedy, problem.with_core(steps, broken, greedy)]
+    if problem.values.max() > problem.worth(greedy):
+        starts.append(problem.single())
     filled = [problem.filled(steps, start) for start in starts]
     best = max(filled, key=problem.worth)
     return _finished(problem, values, best, bound, price)
@@ -235,10 +247,10 @@ class _Problem:
     costs: IntArray
     capacity: int
 
-    def after(self, steps: Steps) -> IntArray:
-        """Return the options that steps lead to, the last of each item's."""
+    def after(self, steps: Steps, count: int) -> IntArray:
+        """Return the options that the first steps lead to, the last of each item's."""
         option = np.full(len(self.values), NOTHING, np.int64)
-        option[steps.item] = steps.option  # numpy assigns in order
+        option[steps.item[:count]] = steps.option[:count]  # numpy assigns in order
         return option
 
     def single(self) -> IntArray:
@@ -248,7 +260,7 @@ class _Problem:
         option[item] = best
         return option
 
-    def with_core(self, steps: Steps, broken: int) -> IntArray:
+    def with_core(self, steps: Steps, broken: int, greedy: IntArray) -> IntArray:
         """Choose exactly among the items about the break, all others staying as greedy has them."""
         size = core_size(self.values.shape[1])
         # An item has a step for each option at most, so that many places hold enough items.
@@ -258,7 +270,7 @@ class _Problem:
         items = steps.item[near]
         _, first = np.unique(items, return_index=True)
         core = np.sort(items[np.sort(first)[:size]])
-        option = self.after(steps.take(np.arange(broken)))
+        option: IntArray = greedy.copy()
         option[core] = NOTHING
         left = self.capacity - self.cost(option)
         option[core] = choose_exactly(self.values[core], self.costs[core], left)
@@ -290,10 +302,8 @@ def _finished(
     """Put the chosen items first in the order and state the certificate."""
     target = option.copy()
     # What the capacity could never buy may come within a larger one: its own hull tells how.
-    for within in (problem.values, values):
-        if not (waiting := target == NOTHING).any():
-            break
-        items = np.flatnonzero(waiting)
+    for within in (problem.values, values)[: 1 if problem.values is values else 2]:
+        items = np.flatnonzero(target == NOTHING)
         first = hull_steps(within[items], problem.costs[items])
         is_first = first.before == NOTHING
         target[items[first.item[is_first]]] = first.option[is_first]

@@ -88,7 +88,7 @@ def test_the_order_holds_what_may_be_bought_and_the_chosen_first(problem):
     assert (plan.target[plan.order] >= 0).all()
     chosen = plan.option != NOTHING
     assert (plan.target[chosen] == plan.option[chosen]).all()
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         density = (values / costs)[plan.order, plan.target[plan.order]]
     for part in (density[is_chosen], density[~is_chosen]):
         assert part.tolist() == sorted(part.tolist(), reverse=True)
