@@ -52,6 +52,8 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/leak.py
 	$(BIN)/python benchmarks/routing.py --data $(DATA) --from es --to en --rows 1501-1997 \
 	  --budget 0.004
+	$(BIN)/python benchmarks/tiers.py --data $(DATA) --from es --to en --train 1-800 \
+	  --rows 1501-1997
 	$(MAKE) build/de-en.router
 	$(BIN)/python benchmarks/routing.py --data $(DATA) --from de --to en --rows 1501-1997 \
 	  --budget 0.004 --router build/de-en.router

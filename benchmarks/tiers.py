@@ -80,7 +80,8 @@ Array = npt.NDArray[np.float64]
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder with ntrex/FROM-TO.tsv")
+    parser.add_argument("corpus", nargs="?", type=Path, help="TSV with source and reference")
+    parser.add_argument("--data", type=Path, help="folder with ntrex/FROM-TO.tsv")
     parser.add_argument("--from", dest="source", required=True)
     parser.add_argument("--to", dest="target", required=True)
     parser.add_argument("--train", required=True, help="segments A-B to calibrate on")
@@ -91,12 +92,18 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--base", default=DEFAULT_LARGE, help="card of the highest precision")
     parser.add_argument("--base-type", default="Q4_K_M", choices=GIBIBYTES)
     parser.add_argument("--types", nargs="+", default=["Q2_K", "Q3_K_M"], choices=GIBIBYTES)
+    parser.add_argument("--tier", action="append", help="cards of your own, in place of these")
     parser.add_argument("--work", type=Path, help="keep models and hypotheses, and continue here")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if (arguments.corpus is None) == (arguments.data is None):
+        parser.error("give either a corpus or --data")
+    return arguments
 
 
 def make_ladder(arguments: argparse.Namespace, work: Path) -> list[str]:
     """Write the cards of all precisions; return those of all tiers, cheapest first."""
+    if arguments.tier:
+        return list(arguments.tier)
     base = find_card(arguments.base)
     cards = [] if arguments.draft == NONE else [arguments.draft]
     for name in arguments.types:
@@ -287,7 +294,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         work = arguments.work or Path(scratch)
         work.mkdir(parents=True, exist_ok=True)
-        corpus = arguments.data / "ntrex" / f"{arguments.source}-{arguments.target}.tsv"
+        pair = f"{arguments.source}-{arguments.target}"
+        corpus = arguments.corpus or arguments.data / "ntrex" / f"{pair}.tsv"
         cards = make_ladder(arguments, work)
         if not (work / "ladder.router").exists():
             select_rows(corpus, arguments.train, work / "train.tsv")

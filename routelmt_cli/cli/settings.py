@@ -32,12 +32,12 @@ _OF_TRANSLATE_ALONE = frozenset(["budget", "share", "explain"])
 # Too particular to a command to hold for all of them.
 _FOR_ALL = frozenset(
     (
-        *("small", "large", "router", "from", "to", "format", "source-column", "no-header"),
+        *("small", "large", "tier", "router", "from", "to", "format", "source-column", "no-header"),
         *("weight", "pin", "guard", "max-hours", "no-protect", "deterministic", "quiet", "verbose"),
         *_OF_TRANSLATE_ALONE,
     )
 )
-_PATHS = frozenset(["small", "large", "router", "score-with", "prior"])
+_PATHS = frozenset(["small", "large", "tier", "router", "score-with", "prior"])
 _MAX_FILE_BYTES = 1 << 16
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
@@ -168,6 +168,8 @@ def _data(path: Path) -> dict[str, Any]:
 
 def _at(path: Path, key: str, value: Any) -> Any:
     """Take a path as it is seen from the file's folder; ``~`` is the user's home."""
+    if isinstance(value, list):
+        return [_at(path, key, one) for one in value]
     if _dashed(key) not in _PATHS or not isinstance(value, str):
         return value
     if "/" not in value and not value.endswith((".toml", ".router")):

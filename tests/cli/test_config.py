@@ -119,6 +119,13 @@ def test_paths_are_seen_from_their_file(shell, config, here, options):
     assert options()["small"]["value"] == "cards/mine.toml"
 
 
+def test_tiers_are_a_list(shell, config, here, options):
+    (config / "routelmt.toml").write_text("tier = ['cards/nano.toml', 'gemma3-270m']\n")
+    expected = [str(config / "cards" / "nano.toml"), "gemma3-270m"]
+    assert options()["tier"]["value"] == expected
+    assert options("calibrate")["tier"]["value"] == expected
+
+
 WRONG = {
     "no TOML": ("budget = ", "routelmt.toml: not valid TOML: "),
     "an unknown key": ("bugdet = 5", "routelmt.toml: 'bugdet' is no setting"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,29 @@ def test_endpoint(tmp_path):
     assert list(line["parallel"]) == ["4", "8"]
     assert all(0 < one["of_ideal"] <= 1 for one in line["parallel"].values())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_knapsack_of_several_tiers():
+    line = line_of("knapsack.py", "--sizes", "2000", "--repeats", "1", "--options", "3")
+    (row,) = line["results"]
+    assert 0 <= row["gap"] < 1e-4
+    assert 0 < row["chosen"] < 2000
+
+
+def test_tiers(ladder, tmp_path):
+    work = tmp_path / "work"
+    shutil.copytree(ladder.router, work / "ladder.router")  # so that no model is made or trained
+    tiers = [option for card in ladder.cards.values() for option in ("--tier", card)]
+    rows = ["--from", "en", "--to", "de", "--train", "1-60", "--rows", "1-118"]
+    line = line_of("tiers.py", ladder.corpus, *tiers, *rows, "--work", work)
+    assert line["tiers"] == ["nano", "mid", "top"]
+    assert line["chrf_everywhere"]["drafts alone"] < line["chrf_everywhere"]["top"]
+    for found in (line["routers"], line["oracle"]):
+        assert found["best_pair"] in ("mid", "top")
+        ahead = found["mean_gain"]["all tiers"] - found["mean_gain"][found["best_pair"]]
+        assert found["ahead"] == pytest.approx(ahead, abs=0.002)
+    # Who knows what everything gains never loses by having one more to choose from.
+    assert line["oracle"]["ahead"] > 0
 
 
 def test_routing(stand_ins, tmp_path):
