@@ -67,6 +67,8 @@ def plan(
     no_protect: arguments.NoProtect = False,
     deterministic: arguments.Deterministic = False,
     restart: arguments.Restart = False,
+    engine: arguments.Engine = "local",
+    address: arguments.Address = None,
     quiet: arguments.Quiet = False,
     verbose: arguments.Verbose = 0,
 ) -> int:
@@ -79,7 +81,7 @@ def plan(
     from routelmt_cli.cli.console import Console
     from routelmt_cli.cli.plan_view import show_plan
     from routelmt_cli.run.budget_plan import plan as run
-    from routelmt_cli.run.options import PlanOptions, TranslateOptions
+    from routelmt_cli.run.options import EngineOptions, PlanOptions, TranslateOptions
 
     options = PlanOptions(
         run=TranslateOptions(
@@ -115,6 +117,7 @@ def plan(
             max_hours=max_hours,
             guard=guard,
             restart=restart,
+            engine=EngineOptions(engine, address),
         ),
         spends=budget is not None,
         sample=sample,

@@ -28,6 +28,7 @@ from routelmt_cli.run import folder as run_folder
 from routelmt_cli.run.calibration_training import Labelled, refuse_too_few, train
 from routelmt_cli.run.continuing import open_journal
 from routelmt_cli.run.corpus_input import CorpusInput, open_input
+from routelmt_cli.run.engines.engine import open_engine
 from routelmt_cli.run.folder import RunFolder
 from routelmt_cli.run.given_hypotheses import calibrate_given
 from routelmt_cli.run.journal import Journal
@@ -238,15 +239,17 @@ def _read(
 def _calibrate(
     options: CalibrateOptions, pair: Pair, corpus: _Corpus, journal: Journal, progress: Progress
 ) -> Calibration:
-    spender = Spender(
-        journal,
-        corpus.segments,
-        budget_nanousd=options.budget_nanousd,
-        deterministic=options.pair.deterministic,
-        progress=progress,
-    )
-    spender.buy(corpus.small, corpus.usable, "drafting")
-    spender.buy(corpus.large, corpus.usable, "retranslating")
+    with open_engine(options.engine, (pair.small, pair.large)) as engine:
+        spender = Spender(
+            journal,
+            corpus.segments,
+            budget_nanousd=options.budget_nanousd,
+            deterministic=options.pair.deterministic,
+            progress=progress,
+            engine=engine,
+        )
+        spender.buy(corpus.small, corpus.usable, "drafting")
+        spender.buy(corpus.large, corpus.usable, "retranslating")
     progress.stage("training", 0, journal.spend_nanousd())
     return _train(options, pair, corpus, journal)
 

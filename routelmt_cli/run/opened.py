@@ -16,6 +16,7 @@ from routelmt_cli.gain.router import Router
 from routelmt_cli.protection.glossary import Glossary
 from routelmt_cli.run.corpus_input import CorpusInput
 from routelmt_cli.run.deadline import Deadline
+from routelmt_cli.run.engines.engine import Engine
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.memory import Memory
 from routelmt_cli.run.options import TranslateOptions
@@ -60,6 +61,8 @@ class Run:
         Terms that translations must use; None for none.
     output
         The output file; None for standard output.
+    engine
+        Where the models run.
     """
 
     source: CorpusInput
@@ -79,6 +82,7 @@ class Run:
     progress: Progress
     clock: Clock
     output: Path | None
+    engine: Engine
 
     def spender(self, budget_nanousd: int) -> Spender:
         """Return who buys for this run, within a budget."""
@@ -89,4 +93,5 @@ class Run:
             deterministic=self.options.pair.deterministic,
             progress=self.progress,
             deadline=self.deadline,
+            engine=self.engine,
         )

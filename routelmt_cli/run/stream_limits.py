@@ -28,6 +28,7 @@ def refuse_unsuited(options: TranslateOptions) -> int:
         "--context": options.context > 0,
         "--memory": bool(options.memory),
         "--deterministic": options.pair.deterministic,
+        "--engine ray": options.engine.name != "local",
     }
     for name, is_given in unsuited.items():
         if is_given:
