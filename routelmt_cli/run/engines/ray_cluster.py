@@ -14,6 +14,7 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -24,9 +25,11 @@ from typing import Any
 from routelmt_cli.errors import UsageError
 from routelmt_cli.translators.models import Model
 
+_CONNECT_SECONDS = 5
 _ANSWER_SECONDS = 30
 _OBJECT_STORE_BYTES = 128 << 20  # batches and outcomes are small
 _MEMORY_SHARE = 0.8
+_ANY_NUMBER = 1_000_000
 _QUIET: dict[str, Any] = {
     "include_dashboard": False,
     "log_to_driver": False,
@@ -76,7 +79,7 @@ def connect(address: str | None) -> Any:
         os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"] = "token", secrets.token_hex(32)
         where = {
             "address": "local",
-            "num_cpus": len(os.sched_getaffinity(0)),
+            "num_cpus": _own_cpus(),
             "object_store_memory": _OBJECT_STORE_BYTES,
             **_QUIET,
         }
@@ -98,6 +101,15 @@ def connect(address: str | None) -> Any:
     return ray
 
 
+def own_nodes() -> list[dict[str, Any]]:
+    """Return what a cluster of this machine would have, as ``ray.nodes()`` does; any GPUs."""
+    return [{"Alive": True, "Resources": {"CPU": _own_cpus(), "GPU": _ANY_NUMBER}}]
+
+
+def _own_cpus() -> int:
+    return len(os.sched_getaffinity(0))
+
+
 def disconnect(ray: Any) -> None:
     """Leave the cluster; one that was started here ends."""
     with _own_signals():
@@ -105,6 +117,15 @@ def disconnect(ray: Any) -> None:
 
 
 def _refuse_dead(address: str) -> None:
+    """Find out within a bounded time, and without a word of Ray's, whether a cluster answers."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if address != "auto":
+        try:
+            if not host or not port.isdecimal():
+                raise ValueError("it is no HOST:PORT")
+            socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
+        except (OSError, ValueError, OverflowError) as error:
+            raise _no_cluster(address, getattr(error, "strerror", None) or str(error)) from error
     command = [sys.executable, "-c", _PROBE, address]
     try:
         child = subprocess.run(
@@ -206,5 +227,5 @@ def _fitting(needed: Mapping[str, float], has: Mapping[str, float]) -> int:
     for name, amount in needed.items():
         whole = int(has.get(name, 0))
         # A worker that takes a share of a GPU is on one GPU.
-        counts.append(int(whole // amount) if amount >= 1 else whole * int(1 / amount))
+        counts.append(whole // int(amount) if amount >= 1 else whole * int(1 / amount + 1e-9))
     return min(counts)

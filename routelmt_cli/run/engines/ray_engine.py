@@ -52,6 +52,8 @@ class RayEngine:
     def __enter__(self) -> RayEngine:
         if self._address is not None and self._models:
             self._connect()
+        else:
+            self._refuse_small(ray_cluster.own_nodes())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -62,11 +64,14 @@ class RayEngine:
     def _connect(self) -> None:
         self._ray = ray_cluster.connect(self._address)
         try:
-            for model in self._models:
-                ray_cluster.room_for(model, self._ray.nodes())
+            self._refuse_small(self._ray.nodes())
         except BaseException:
             self.__exit__()
             raise
+
+    def _refuse_small(self, nodes: list[dict[str, Any]]) -> None:
+        for model in self._models:
+            ray_cluster.room_for(model, nodes)
 
     def open(
         self,
