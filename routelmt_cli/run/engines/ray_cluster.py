@@ -75,8 +75,10 @@ def connect(address: str | None) -> Any:
     # Workers that take no GPU see none, as later versions of Ray would let them.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
     if address is None:
-        # Else whoever reaches its port could let it run anything.
-        os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"] = "token", secrets.token_hex(32)
+        if "ray" not in sys.modules:  # which reads them when it is imported
+            # Else whoever reaches its port could let it run anything.
+            os.environ["RAY_AUTH_MODE"] = "token"
+            os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
         where = {
             "address": "local",
             "num_cpus": _own_cpus(),
