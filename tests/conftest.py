@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import os
 import signal
@@ -45,6 +46,17 @@ def stand_ins(tmp_path_factory):
 def ladder(tmp_path_factory):
     """Give three stand-in models and their routers."""
     return make_ladder(tmp_path_factory.mktemp("ladder"))
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory):
+    """Give a Ray cluster that takes four workers at a time."""
+    if importlib.util.find_spec("ray") is None:  # to import it would settle how it signs in
+        pytest.skip("Ray is not installed: pip install '.[ray]'")
+    from ray_cluster_process import run_cluster
+
+    with run_cluster(4, tmp_path_factory.mktemp("cluster-cache")) as running:
+        yield running
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,23 @@ MaxHours = Annotated[
         show_default="no limit",
     ),
 ]
+Engine = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="ENGINE",
+        help="Where the models run: local (this process), or ray (workers of a cluster).",
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="ADDR",
+        help="Ray cluster: auto, HOST:PORT or ray://HOST:PORT.",
+        show_default="a cluster of this machine",
+    ),
+]
 Guard = Annotated[
     float | None,
     typer.Option(

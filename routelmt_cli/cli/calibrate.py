@@ -84,6 +84,8 @@ def calibrate(
     deterministic: arguments.Deterministic = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the router.")] = False,
     restart: arguments.Restart = False,
+    engine: arguments.Engine = "local",
+    address: arguments.Address = None,
     quiet: arguments.Quiet = False,
     verbose: arguments.Verbose = 0,
 ) -> int:
@@ -98,7 +100,7 @@ def calibrate(
     from routelmt_cli.cli.console import Console
     from routelmt_cli.run.calibration import calibrate as run
     from routelmt_cli.run.given_hypotheses import DRAFTS_ELSEWHERE, RETRANSLATIONS_ELSEWHERE
-    from routelmt_cli.run.options import CalibrateOptions, FurtherCorpus
+    from routelmt_cli.run.options import CalibrateOptions, EngineOptions, FurtherCorpus
 
     given = draft_column is not None and not tier
     from_all = arguments.one_for_each(from_languages, "--from", len(sources))
@@ -130,6 +132,7 @@ def calibrate(
         provenance=provenance,
         overwrite=overwrite,
         restart=restart,
+        engine=EngineOptions(engine, address),
         further=tuple(map(FurtherCorpus, more, from_all[1:], to_all[1:])),
         draft_column=draft_column,
         retranslation_column=retranslation_column,

@@ -68,6 +68,8 @@ def plan(
     no_protect: arguments.NoProtect = False,
     deterministic: arguments.Deterministic = False,
     restart: arguments.Restart = False,
+    engine: arguments.Engine = "local",
+    address: arguments.Address = None,
     quiet: arguments.Quiet = False,
     verbose: arguments.Verbose = 0,
 ) -> int:
@@ -80,7 +82,7 @@ def plan(
     from routelmt_cli.cli.console import Console
     from routelmt_cli.cli.plan_view import show_plan
     from routelmt_cli.run.budget_plan import plan as run
-    from routelmt_cli.run.options import PlanOptions, TranslateOptions
+    from routelmt_cli.run.options import EngineOptions, PlanOptions, TranslateOptions
 
     options = PlanOptions(
         run=TranslateOptions(
@@ -117,6 +119,7 @@ def plan(
             max_hours=max_hours,
             guard=guard,
             restart=restart,
+            engine=EngineOptions(engine, address),
         ),
         spends=budget is not None,
         sample=sample,

@@ -33,6 +33,7 @@ _OF_TRANSLATE_ALONE = frozenset(["budget", "share", "explain"])
 _FOR_ALL = frozenset(
     (
         *("small", "large", "tier", "router", "from", "to", "format", "source-column", "no-header"),
+        *("engine", "address"),
         *("weight", "pin", "guard", "max-hours", "no-protect", "deterministic", "quiet", "verbose"),
         *_OF_TRANSLATE_ALONE,
     )

@@ -81,6 +81,8 @@ def translate(
         bool, typer.Option("--overwrite", help="Replace an output that another wrote.")
     ] = False,
     restart: arguments.Restart = False,
+    engine: arguments.Engine = "local",
+    address: arguments.Address = None,
     quiet: arguments.Quiet = False,
     verbose: arguments.Verbose = 0,
 ) -> int:
@@ -90,7 +92,7 @@ def translate(
     and only the difference is spent.
     """
     from routelmt_cli.cli.console import Console
-    from routelmt_cli.run.options import TranslateOptions
+    from routelmt_cli.run.options import EngineOptions, TranslateOptions
 
     to_stdout = output == "-" or (output is None and source == "-")
     if as_json and to_stdout and not dry_run:
@@ -137,6 +139,7 @@ def translate(
         explain=explain,
         overwrite=overwrite,
         restart=restart,
+        engine=EngineOptions(engine, address),
     )
     with Console(quiet=quiet, verbosity=verbose) as console:
         if stream is not None:

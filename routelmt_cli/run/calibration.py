@@ -30,6 +30,7 @@ from routelmt_cli.run import folder as run_folder
 from routelmt_cli.run.calibration_training import Labelled, refuse_too_few, train
 from routelmt_cli.run.continuing import open_journal
 from routelmt_cli.run.corpus_input import CorpusInput, open_input
+from routelmt_cli.run.engines.engine import open_engine
 from routelmt_cli.run.folder import RunFolder
 from routelmt_cli.run.given_hypotheses import calibrate_given
 from routelmt_cli.run.identity import identity
@@ -258,18 +259,20 @@ def _calibrate(
     options: CalibrateOptions, pair: Pair, corpus: _Corpus, journal: Journal, progress: Progress
 ) -> dict[str, Calibration]:
     """Buy every model's translations, and train a router for each that retranslates."""
-    spender = Spender(
-        journal,
-        corpus.segments,
-        budget_nanousd=options.budget_nanousd,
-        deterministic=options.pair.deterministic,
-        progress=progress,
-    )
     drafting, *retranslating = corpus.tiers
     several = len(retranslating) > 1
-    spender.buy(drafting, corpus.usable, "drafting")
-    for tier in retranslating:
-        spender.buy(tier, corpus.usable, f"retranslating{f' with {tier.name}' * several}")
+    with open_engine(options.engine, list(pair.models.values())) as engine:
+        spender = Spender(
+            journal,
+            corpus.segments,
+            budget_nanousd=options.budget_nanousd,
+            deterministic=options.pair.deterministic,
+            progress=progress,
+            engine=engine,
+        )
+        spender.buy(drafting, corpus.usable, "drafting")
+        for tier in retranslating:
+            spender.buy(tier, corpus.usable, f"retranslating{f' with {tier.name}' * several}")
     made = {}
     for tier in retranslating:
         stage = f"training{f' the router of {tier.name}' * several}"

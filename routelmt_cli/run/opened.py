@@ -14,6 +14,7 @@ from pathlib import Path
 from routelmt_cli.protection.glossary import Glossary
 from routelmt_cli.run.corpus_input import CorpusInput
 from routelmt_cli.run.deadline import Deadline
+from routelmt_cli.run.engines.engine import Engine
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.memory import Memory
 from routelmt_cli.run.options import TranslateOptions
@@ -61,6 +62,8 @@ class Run:
         Terms that translations must use; None for none.
     output
         The output file; None for standard output.
+    engine
+        Where the models run.
     """
 
     source: CorpusInput
@@ -78,6 +81,7 @@ class Run:
     progress: Progress
     clock: Clock
     output: Path | None
+    engine: Engine
 
     @property
     def tiers(self) -> list[Tier]:
@@ -93,4 +97,5 @@ class Run:
             deterministic=self.options.pair.deterministic,
             progress=self.progress,
             deadline=self.deadline,
+            engine=self.engine,
         )

@@ -14,6 +14,7 @@ DEFAULT_NEAR = 0.8
 DEFAULT_SMALL = "smollm2-135m"
 DEFAULT_LARGE = "gemma3-270m"
 MOST_TIERS = 8
+ENGINES = ("local", "ray")
 
 _COLUMN = "column:"
 
@@ -90,6 +91,35 @@ class PairOptions:
 
 
 @dataclass(frozen=True)
+class EngineOptions:
+    """Where the models run.
+
+    Attributes
+    ----------
+    name
+        ``local``: in this process; ``ray``: in workers of a Ray cluster.
+    address
+        The cluster: ``auto``, ``HOST:PORT`` or ``ray://HOST:PORT``; None to start one of this
+        machine's processors.
+    """
+
+    name: str = "local"
+    address: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.name not in ENGINES:
+            raise UsageError(
+                f"--engine {self.name!r} is no engine", hint=f"one of {', '.join(ENGINES)}"
+            )
+        if self.address is not None and self.name != "ray":
+            raise UsageError(
+                "--address is given without --engine ray", hint="add --engine ray, or leave it out"
+            )
+        if self.address is not None and not self.address.strip():
+            raise UsageError("--address is empty", hint="auto, HOST:PORT or ray://HOST:PORT")
+
+
+@dataclass(frozen=True)
 class TranslateOptions:
     """A whole ``translate``.
 
@@ -137,6 +167,8 @@ class TranslateOptions:
         Replace an output file that this run did not write.
     restart
         Forget what the run folder holds, and pay again.
+    engine
+        Where the models run.
     """
 
     corpus: CorpusOptions
@@ -160,6 +192,7 @@ class TranslateOptions:
     explain: bool = False
     overwrite: bool = False
     restart: bool = False
+    engine: EngineOptions = EngineOptions()
 
     def __post_init__(self) -> None:
         if self.weight not in ("length", "segment"):
@@ -320,6 +353,8 @@ class CalibrateOptions:
         A model card whose model says how likely given drafts are; None for none.
     guard_threshold
         The gain, in points, from which a regression is severe.
+    engine
+        Where the models run.
     """
 
     corpus: CorpusOptions
@@ -344,3 +379,4 @@ class CalibrateOptions:
     prior: str = "default"
     score_with: str | None = None
     guard_threshold: float = -10.0
+    engine: EngineOptions = EngineOptions()

@@ -23,6 +23,7 @@ from routelmt_cli.run.choice import Choice, SecondOpinion, choose
 from routelmt_cli.run.continuing import OutputRecord, open_journal
 from routelmt_cli.run.corpus_input import open_input
 from routelmt_cli.run.deadline import Deadline
+from routelmt_cli.run.engines.engine import open_engine
 from routelmt_cli.run.folder import RunFolder
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.memory import save_choice
@@ -106,7 +107,8 @@ def open_run(
 
         if not begun.folder.exists():
             check_output(())  # before a folder is made for nothing
-        with RunFolder(begun.folder) as folder:
+        models = list(begun.pair.models.values())
+        with open_engine(options.engine, models) as engine, RunFolder(begun.folder) as folder:
             with clock.stage("read"):
                 segments = scan(source.corpus, folder.sources, begun.memory.texts)
                 source.refuse_change()
@@ -152,6 +154,7 @@ def open_run(
                     progress=progress,
                     clock=clock,
                     output=path,
+                    engine=engine,
                 )
                 yield run, folder
 

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from routelmt_cli.errors import MidRunError
 from routelmt_cli.run.deadline import Deadline
+from routelmt_cli.run.engines.engine import Engine, LocalEngine
 from routelmt_cli.run.hypotheses import Hypothesis
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.progress import Progress
@@ -49,6 +50,8 @@ class Spender:
         Told of every commit.
     deadline
         Asked before every wave and after every commit.
+    engine
+        Where models run; this process by default.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Spender:
         deterministic: bool,
         progress: Progress,
         deadline: Deadline | None = None,
+        engine: Engine | None = None,
     ) -> None:
         self._journal = journal
         self._segments = segments
@@ -67,6 +71,7 @@ class Spender:
         self._deterministic = deterministic
         self._progress = progress
         self._deadline = deadline or Deadline(None)
+        self._engine = engine or LocalEngine()
 
     def buy(
         self,
@@ -117,7 +122,8 @@ class Spender:
         missing = planned[~bought[planned]]
         segments = int(self._segments.repeats[missing].sum())
         self._progress.stage(stage, segments, self._journal.spend_nanousd())
-        with tier.model.open_translator(
+        with self._engine.open(
+            tier.model,
             with_logprobs=tier.with_logprobs,
             with_states=tier.with_states,
             deterministic=self._deterministic,
@@ -140,7 +146,7 @@ class Spender:
                 rest = np.concatenate([again, rest])
             while len(rest := rest[self._fits(tier, rest, room)]):
                 self._deadline.check()
-                next_ones = rest[: max(WAVE_ITEMS, tier.batched_items)]
+                next_ones = rest[: max(WAVE_ITEMS, tier.batched_items, self._engine.wave_items)]
                 fitting = min(
                     _longest_prefix(tier.worst_nanousd[next_ones], self._left(tier)),
                     room.longest_prefix(next_ones),

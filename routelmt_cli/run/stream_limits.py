@@ -29,6 +29,7 @@ def refuse_unsuited(options: TranslateOptions) -> int:
         "--memory": bool(options.memory),
         "--deterministic": options.pair.deterministic,
         "more than two tiers": len(options.pair.cards) > 2,
+        "--engine ray": options.engine.name != "local",
     }
     for name, is_given in unsuited.items():
         if is_given:

@@ -19,6 +19,7 @@ from routelmt_cli.budget.price import Price
 from routelmt_cli.errors import UsageError
 from routelmt_cli.translators.card_file import Table, card_data
 from routelmt_cli.translators.endpoint_card import EndpointCard, read_endpoint
+from routelmt_cli.translators.ray_card import RayCard, read_ray
 
 Backend = Literal["llama.cpp", "openai", "stand-in"]
 BACKENDS = ("llama.cpp", "openai", "stand-in")
@@ -149,6 +150,8 @@ class ModelCard:
         where the card does not say.
     endpoint
         The server that runs the model, of the backend ``openai``; None for others.
+    ray
+        What its workers take of a Ray cluster.
     """
 
     name: str
@@ -165,11 +168,12 @@ class ModelCard:
     nanousd_per_hour: int | None = None
     endpoint: EndpointCard | None = None
     stand_in: Mapping[str, Any] = field(default_factory=dict)
+    ray: RayCard = field(default_factory=RayCard)
 
     def fingerprint(self, weights_sha256: str, source_language: str, target_language: str) -> str:
         """Return what identifies this model's hypotheses for a pair: weights, prompt, decoding.
 
-        Price, and how many sequences are decoded together, are not part of it.
+        Price, how many sequences are decoded together, and by how many workers, are not part of it.
         """
         pair = f"{source_language}-{target_language}"
         identity = {
@@ -208,6 +212,8 @@ def load_card(path: Path) -> ModelCard:
     price = root.table("price")
     prices = price.table("usd_per_million_tokens")
     is_remote = backend == "openai"
+    if "ray" in root.data and is_remote:
+        raise UsageError(f"{path}: section [ray] is of models that need workers, not of servers")
     charge = price.get("shared_prefix", str, "every request" if is_remote else "once")
     if is_remote and charge == "once":
         raise UsageError(f"{price.where}: a server charges a 'shared_prefix' with every request")
@@ -247,6 +253,7 @@ def load_card(path: Path) -> ModelCard:
         else parse_price(price.data["usd_per_hour"], option=f"{price.where}: 'usd_per_hour'"),
         endpoint=read_endpoint(root.table("endpoint"), prompt.kind) if is_remote else None,
         stand_in=_stand_in(root.table("stand_in", optional=True)),
+        ray=read_ray(root.table("ray", optional=True)),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -51,6 +51,23 @@ class LlamaSettings:
 def default_settings(card: ModelCard) -> LlamaSettings:
     """Return a card's settings, with all threads that this process may use."""
     return LlamaSettings(card.decoding.parallel_sequences, _usable_threads())
+
+
+def settings_for(card: ModelCard, weights_sha256: str | None, threads: int | None) -> LlamaSettings:
+    """Return what a model is opened with.
+
+    Parameters
+    ----------
+    card
+        The card, whose numbers hold where no others are known.
+    weights_sha256
+        Weights whose fastest settings are looked for; None for the card's numbers alone.
+    threads
+        How many threads there may be; None for all.
+    """
+    known = None if weights_sha256 is None else kept_settings(weights_sha256)
+    settings = known or default_settings(card)
+    return settings if threads is None else replace(settings, threads=threads)
 
 
 def keep_settings(weights_sha256: str, settings: LlamaSettings) -> Path:

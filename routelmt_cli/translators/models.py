@@ -68,6 +68,7 @@ class Model:
         deterministic: bool,
         with_states: bool = False,
         demand: Demand | None = None,
+        threads: int | None = None,
     ) -> Translator:
         """Load the model; a context manager that frees it.
 
@@ -78,12 +79,15 @@ class Model:
             where the text may depend on the machine's load anyway, not where ``deterministic``.
         demand
             What the corpus asks of the cache; None for sequences that all fill the context.
+        threads
+            How many threads a model that runs here may use; None for all that it finds.
         """
         inside = self._open_translator(
             with_logprobs=with_logprobs,
             deterministic=deterministic,
             with_states=with_states,
             demand=demand,
+            threads=threads,
         )
         if not self.protects:
             return inside
@@ -100,6 +104,7 @@ class Model:
         deterministic: bool,
         with_states: bool,
         demand: Demand | None,
+        threads: int | None,
     ) -> Translator:
         if self.card.endpoint is not None:
             from routelmt_cli.translators.endpoint import EndpointTranslator
@@ -117,8 +122,9 @@ class Model:
             return self._stand_in(deterministic=deterministic, with_states=with_states)
         from routelmt_cli.translators.llama_cpp import LlamaTranslator
         from routelmt_cli.translators.llama_selfcheck import extra_buffers_work
-        from routelmt_cli.translators.llama_settings import kept_settings
+        from routelmt_cli.translators.llama_settings import settings_for
 
+        sha256 = self.weights.sha256
         return LlamaTranslator(
             self.card,
             self.weights.path,
@@ -128,8 +134,8 @@ class Model:
             with_states=with_states,
             deterministic=deterministic,
             demand=demand,
-            settings=None if deterministic else kept_settings(self.weights.sha256),
-            use_extra_buffers=extra_buffers_work(self.weights.path, self.weights.sha256),
+            settings=settings_for(self.card, None if deterministic else sha256, threads),
+            use_extra_buffers=extra_buffers_work(self.weights.path, sha256),
             with_notes=self.with_notes,
         )
 

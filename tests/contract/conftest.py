@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from unittest import mock
 
 import endpoint_server
@@ -12,9 +12,12 @@ import pytest
 from demo_pair import NEEDS_DEMO_MODELS
 from llama_server import serve_gguf
 
+from routelmt_cli.run.engines.engine import Engine, LocalEngine
+from routelmt_cli.run.engines.ray_engine import RayEngine
 from routelmt_cli.translators.card import load_card
 from routelmt_cli.translators.catalogue import find_card
 from routelmt_cli.translators.models import Model, find_model
+from routelmt_cli.translators.ray_card import RayCard
 
 GROUP = 3
 STAND_IN = """\
@@ -36,6 +39,7 @@ class Subject:
     model: Model
     drafts: bool
     group: int = GROUP
+    engine: Engine = dataclasses.field(default_factory=LocalEngine)
 
     @property
     def is_remote(self):
@@ -43,8 +47,12 @@ class Subject:
         return self.model.card.endpoint is not None
 
     def open(self, *, deterministic):
-        return self.model.open_translator(
-            with_logprobs=self.drafts, with_states=self.drafts, deterministic=deterministic
+        return self.engine.open(
+            self.model,
+            with_logprobs=self.drafts,
+            with_states=self.drafts,
+            deterministic=deterministic,
+            demand=None,
         )
 
 
@@ -59,16 +67,33 @@ class Subject:
         "protected stub",
         "stub in batches",
         pytest.param("served smollm2-135m", marks=NEEDS_DEMO_MODELS),
+        "stand-in on Ray",
+        "protected stand-in on Ray",
     ],
 )
 def subject(request, tmp_path_factory):
     folder, name = tmp_path_factory.mktemp("card"), request.param.removeprefix("protected ")
+    engine, place = LocalEngine(), name.removesuffix(" on Ray")
     with ExitStack() as running:
+        if place != name:
+            engine = running.enter_context(_ray_engine(request.getfixturevalue("cluster")))
+            name = place
         card = _card(name, folder, running)
         decoding = dataclasses.replace(card.decoding, parallel_sequences=GROUP, context_tokens=512)
-        card = dataclasses.replace(card, decoding=decoding)
-        model = find_model(card, "es", "en", protects=name != request.param)
-        yield Subject(name.removesuffix(" in batches"), model, drafts=name != "gemma3-270m")
+        # One worker, so that groups come in their order.
+        card = dataclasses.replace(card, decoding=decoding, ray=RayCard(replicas=1))
+        model = find_model(card, "es", "en", protects=request.param.startswith("protected "))
+        name, drafts = name.removesuffix(" in batches"), name != "gemma3-270m"
+        yield Subject(name, model, drafts=drafts, engine=engine)
+
+
+@contextmanager
+def _ray_engine(cluster):
+    with (
+        mock.patch.dict(os.environ, cluster.environment),
+        RayEngine(cluster.address, []) as engine,
+    ):
+        yield engine
 
 
 def _card(name, folder, running):
