@@ -27,6 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from routelmt_cli.budget import knapsack
 from routelmt_cli.budget.exact import NOTHING, choose_exactly, core_size
@@ -41,9 +42,9 @@ class ChoicePlan:
     Parameters
     ----------
     option
-        int64 (n,): the chosen option, ``NOTHING`` where there is none.
+        int64 or int8 (n,): the chosen option, ``NOTHING`` where there is none.
     target
-        int64 (n,): the chosen option, or else the one that would be bought first;
+        The same: the chosen option, or else the one that would be bought first;
         ``NOTHING`` where none is worth anything.
     order
         int64 (candidates,): the items that have a target, in spending order: chosen ones first,
@@ -52,8 +53,8 @@ class ChoicePlan:
         As of a ``knapsack.Plan``; the break item is a step along an item's hull.
     """
 
-    option: IntArray
-    target: IntArray
+    option: npt.NDArray[np.signedinteger]
+    target: npt.NDArray[np.signedinteger]
     order: IntArray
     value: float
     cost_nanousd: int
@@ -73,8 +74,8 @@ class ChoicePlan:
             float64 (n,): what they are worth.
         """
         return cls(
-            option=np.where(plan.chosen, 0, NOTHING),
-            target=np.where(values > 0, 0, NOTHING),
+            option=np.where(plan.chosen, np.int8(0), np.int8(NOTHING)),
+            target=np.where(values > 0, np.int8(0), np.int8(NOTHING)),
             order=plan.order,
             value=plan.value,
             cost_nanousd=plan.cost_nanousd,

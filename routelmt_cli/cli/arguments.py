@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -11,7 +12,7 @@ import typer
 from routelmt_cli.corpus.invalid import OnInvalid
 from routelmt_cli.corpus.units import Units
 from routelmt_cli.errors import UsageError
-from routelmt_cli.run.options import DEFAULT_LARGE, DEFAULT_SMALL, CorpusOptions, PairOptions
+from routelmt_cli.run.options import CorpusOptions, PairOptions
 
 Languages: TypeAlias = tuple[str | None, str | None]
 """Source and target language as they were typed; None where they were not."""
@@ -391,11 +392,17 @@ def pair_options(
     UsageError
         Tiers are named in both ways, or there are too few or too many.
     """
-    named = {"--small": small != DEFAULT_SMALL, "--large": large != DEFAULT_LARGE}
-    for option, is_given in named.items():
-        if tiers and is_given:
-            raise UsageError(
-                f"{option} and --tier are both given",
-                hint="name all models with --tier, cheapest first: the first drafts",
-            )
-    return PairOptions(source, target, small, large, deterministic, protects, tuple(tiers or ()))
+    typed = [name for name in ("small", "large") if tiers and _is_typed(name)]
+    if typed and _is_typed("tier"):
+        raise UsageError(
+            f"--{typed[0]} and --tier are both given",
+            hint="name all models with --tier, cheapest first: the first drafts",
+        )
+    # What is typed goes before what a file or a variable says.
+    named = () if typed else tuple(tiers or ())
+    return PairOptions(source, target, small, large, deterministic, protects, named)
+
+
+def _is_typed(name: str) -> bool:
+    """Say whether an option stands on the command line."""
+    return any(word.partition("=")[0] == f"--{name}" for word in sys.argv)

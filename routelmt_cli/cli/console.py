@@ -155,8 +155,9 @@ class Console:
                 f"retranslations: {report.expected_severe_share:.1%}"
             )
         if report.guard is not None:
+            whose = f" on {list(report.models)[-1]}" if len(report.models) > 2 else ""
             say(
-                f"guard: severe regressions in at most {report.guard['alpha']:.0%} of the "
+                f"guard{whose}: severe regressions in at most {report.guard['alpha']:.0%} of the "
                 f"retranslations expected, with {report.guard['confidence']:.0%} confidence"
             )
         if kept:

@@ -50,11 +50,15 @@ class Choice:
         one of the guard's reasons to keep the draft.
     tier
         int8: the number of the tier that the hypothesis is of, above 0 where one is ``TAKEN``.
+    verdicts
+        int8 of shape (items, tiers - 1): the code of each tier's own retranslation; ``NOT_SENT``
+        where there is none.
     """
 
     tiers: Sequence[str]
     code: npt.NDArray[np.int8]
     tier: npt.NDArray[np.int8]
+    verdicts: npt.NDArray[np.int8]
 
     @property
     def taken(self) -> npt.NDArray[np.bool_]:
@@ -63,8 +67,13 @@ class Choice:
 
     @property
     def failed(self) -> npt.NDArray[np.bool_]:
-        """Which items have not got what was asked for them, since a request failed."""
-        return np.equal(self.code, FAILED)
+        """Which items have not got what was asked for them, since a request failed.
+
+        Also where a retranslation is taken, if it is of a tier before the one that failed.
+        """
+        better = np.arange(1, len(self.tiers)) > self.tier[:, None]
+        lost = np.asarray(((self.verdicts == FAILED) & better).any(axis=1))
+        return lost | np.equal(self.code, FAILED)
 
     @property
     def left(self) -> npt.NDArray[np.bool_]:
@@ -89,9 +98,26 @@ class Choice:
 
     def counts(self, repeats: npt.NDArray[np.int64]) -> dict[str, int]:
         """Count segments that did not get what was asked for them, by reason."""
-        names = {FAILED: "failed", **{_GUARDED + i: name for i, name in enumerate(REASONS)}}
+        names = {_GUARDED + i: name for i, name in enumerate(REASONS)}
         found = {name: int(repeats[self.code == code].sum()) for code, name in names.items()}
+        found = {"failed": int(repeats[self.failed].sum()), **found}
         return {name: count for name, count in found.items() if count}
+
+    def routes(self, target: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+        """Say which route an item's figures are of, int8 of shape (items,), from 0.
+
+        That of the retranslation that is taken, or else the last that was sent, or else a target.
+
+        Parameters
+        ----------
+        target
+            int8 of shape (items,): the route that it is planned for.
+        """
+        sent = self.verdicts != NOT_SENT
+        count = self.verdicts.shape[1]
+        last = count - 1 - np.argmax(sent[:, ::-1], axis=1)
+        asked = np.where(sent.any(axis=1), last, target)
+        return np.where(self.taken, self.tier - 1, asked).astype(np.int8)
 
     def reason(
         self,
@@ -200,17 +226,17 @@ def choose(
         the rules and the chooser say, if only it has text; 0 or less for none.
     """
     code, tier = np.zeros(segments.items, np.int8), np.zeros(segments.items, np.int8)
+    verdicts = np.zeros((segments.items, len(tiers) - 1), np.int8)
     judge = _Judge(journal, segments, target_language, tiers, second_opinions)
     for first in range(0, segments.items, _BLOCK_ITEMS):
         end = min(first + _BLOCK_ITEMS, segments.items)
         for number in reversed(range(1, len(tiers))):
-            bought = [
-                one
-                for one in journal.hypotheses(tiers[number], range(first, end))
-                if code[one.item] != TAKEN  # which a later tier's is
-            ]
+            bought = list(journal.hypotheses(tiers[number], range(first, end)))
             pinned = [pins is not None and pins[one.item] == number for one in bought]
             for one, verdict in zip(bought, judge.verdicts(number, bought, pinned), strict=True):
+                verdicts[one.item, number - 1] = verdict
+                if code[one.item] == TAKEN:
+                    continue  # a later tier's is
                 if verdict == TAKEN:
                     tier[one.item] = number
                 if verdict == TAKEN or code[one.item] == NOT_SENT:
@@ -218,7 +244,7 @@ def choose(
     for item in journal.failed(tiers[0]):
         if code[item] != TAKEN:  # no model gave this segment a translation
             code[item] = FAILED
-    return Choice(tiers, code, tier)
+    return Choice(tiers, code, tier, verdicts)
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class Estimate:
     draft_cost_nanousd, draft_worst_nanousd
         Of the drafts that are still to be bought: predicted, and at most.
     large_cost_nanousd
-        Predicted cost of retranslating every segment, with the first tier that retranslates.
+        Predicted cost of retranslating every segment, with the last tier that retranslates.
     large_cost_range_nanousd
         The same with every segment at the 10%, and at the 90% quantile of its length.
     cost_by_tier_nanousd
@@ -107,8 +107,6 @@ class Estimate:
                 drafts = self.spent_nanousd + self.draft_cost_nanousd
                 left = max(0, self.budget_nanousd - drafts)
             most = 1.0 if self.share is None else self.share
-            share = min(most, left / self.large_cost_nanousd) if self.large_cost_nanousd else most
-            low, high = self.large_cost_range_nanousd
             spent = [("spent already", format_usd(self.spent_nanousd))] if self.begun else []
             return [
                 *rows,
@@ -116,13 +114,7 @@ class Estimate:
                 ("drafts, predicted cost", format_usd(self.draft_cost_nanousd)),
                 ("drafts, at most", format_usd(self.draft_worst_nanousd)),
                 ("left for retranslations", format_usd(left)),
-                *self._cost_rows(),
-                ("retranslating all, cautious range", f"{format_usd(low)} to {format_usd(high)}"),
-                (
-                    "predicted spend",
-                    format_usd(drafts + min(left, int(self.large_cost_nanousd * most))),
-                ),
-                ("share of the text that fits", f"{share:.0%}"),
+                *self._cost_rows(drafts, left, most),
             ]
         cost = int(self.plan.facts["cost_nanousd"])
         return [
@@ -139,12 +131,24 @@ class Estimate:
         """Whether several tiers retranslate."""
         return len(self.cost_by_tier_nanousd) > 1
 
-    def _cost_rows(self) -> list[tuple[str, str]]:
-        if not self._has_several:
-            return [("retranslating all, predicted cost", format_usd(self.large_cost_nanousd))]
+    def _cost_rows(self, drafts: int, left: int, most: float) -> list[tuple[str, str]]:
+        """Say what retranslating everything costs, and what may be spent in all."""
+        spend = format_usd(drafts + min(left, int(self.large_cost_nanousd * most)))
+        if self._has_several:
+            return [
+                *(
+                    (f"retranslating all with {tier}, predicted cost", format_usd(cost))
+                    for tier, cost in self.cost_by_tier_nanousd.items()
+                ),
+                ("predicted spend, at most", spend),
+            ]
+        share = min(most, left / self.large_cost_nanousd) if self.large_cost_nanousd else most
+        low, high = self.large_cost_range_nanousd
         return [
-            (f"retranslating all with {tier}, predicted cost", format_usd(cost))
-            for tier, cost in self.cost_by_tier_nanousd.items()
+            ("retranslating all, predicted cost", format_usd(self.large_cost_nanousd)),
+            ("retranslating all, cautious range", f"{format_usd(low)} to {format_usd(high)}"),
+            ("predicted spend", spend),
+            ("share of the text that fits", f"{share:.0%}"),
         ]
 
     def as_json(self) -> dict[str, Any]:
@@ -189,9 +193,12 @@ class Estimate:
             return lines if self.plan.drift_warning is None else [*lines, self.plan.drift_warning]
         lines = [
             "no model was called; which segments are retranslated is known after drafting",
-            "the cautious range takes every segment at the 10%, or every one at the 90% quantile "
-            "of its length: the total's own range is narrower",
         ]
+        if not self._has_several:
+            lines.append(
+                "the cautious range takes every segment at the 10%, or every one at the 90% "
+                "quantile of its length: the total's own range is narrower"
+            )
         if self.refused:
             lines.append(
                 f"the budget must be at least {format_usd(self.needed_nanousd)} "
@@ -252,7 +259,7 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
             output.refuse_foreign(path, records, overwrite=options.overwrite)
         draft_tokens = predict_draft_tokens(routes[0].router, small)
         costs = [_costs(route, small, draft_tokens) for route in routes]
-        cost, low, high = costs[0]
+        cost, low, high = costs[-1]
         draft_cost = _sum(small.cost_nanousd(draft_tokens)[~drafted])
         prefix = 0 if drafted.any() else small.prefix_nanousd
         return Estimate(

@@ -16,6 +16,7 @@ from routelmt_cli.errors import MidRunError, UsageError
 from routelmt_cli.run.folder import SUFFIX, RunFiles, beside
 from routelmt_cli.run.page.render import GENERATOR
 from routelmt_cli.run.report import Report
+from routelmt_cli.run.tiers import LARGE, SMALL
 from routelmt_cli.run.whole_file import write_whole
 
 _AGAIN = "run the same translate command again: nothing is paid twice"
@@ -48,7 +49,7 @@ def read_report(run: RunFiles) -> Report:
         There is none yet, or it cannot be read.
     """
     try:
-        values: dict[str, Any] = json.loads(run.report.read_text("utf-8"))
+        values: dict[str, Any] = _renewed(json.loads(run.report.read_text("utf-8")))
         report = Report(**values)
         if wrong := [one.name for one in fields(report) if not _fits(one, values.get(one.name))]:
             raise ValueError(f"{', '.join(wrong)} of another type")
@@ -70,6 +71,19 @@ def read_report(run: RunFiles) -> Report:
     except (ValueError, TypeError) as error:
         # Damaged, or of another version.
         raise UsageError(f"{run.report}: not a report of this routelmt", hint=_AGAIN) from error
+
+
+def _renewed(values: dict[str, Any]) -> dict[str, Any]:
+    """Read a report of the time when there were two models as one of today."""
+    if (
+        not isinstance(values, dict)
+        or "models" in values
+        or not values.keys() >= {SMALL, LARGE, "router"}
+    ):
+        return values
+    renewed = {**values}
+    small, large, router = (renewed.pop(name) for name in (SMALL, LARGE, "router"))
+    return {**renewed, "models": {SMALL: small, LARGE: large}, "routers": {LARGE: router}}
 
 
 _NUMBER = (int, float)

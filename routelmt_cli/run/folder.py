@@ -24,8 +24,20 @@ from routelmt_cli.translators.cache import cache_folder
 SUFFIX = ".routelmt"
 _LOCK, _JOURNAL = "lock", "journal.sqlite"
 _SOURCES, _PLAN, _REPORT, _DESCRIPTION = "sources.arrow", "plan.parquet", "report.json", "run.json"
-_PAGE, _CHOICE, _STREAM = "report.html", "choice.npy", "stream.json"
-_NAMES = (_LOCK, _JOURNAL, _SOURCES, _PLAN, _REPORT, _PAGE, _CHOICE, _STREAM, _DESCRIPTION)
+_PAGE, _CHOICE, _STREAM = "report.html", "tiers.npy", "stream.json"
+_OLD_CHOICE = "choice.npy"
+_NAMES = (
+    _LOCK,
+    _JOURNAL,
+    _SOURCES,
+    _PLAN,
+    _REPORT,
+    _PAGE,
+    _CHOICE,
+    _OLD_CHOICE,
+    _STREAM,
+    _DESCRIPTION,
+)
 _RUN_VERSION = 1
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -80,8 +92,13 @@ class RunFiles:
 
     @property
     def choice(self) -> Path:
-        """Which hypothesis each item got, an array of codes."""
+        """Which tier's hypothesis each item got, an array of numbers."""
         return self.path / _CHOICE
+
+    @property
+    def old_choice(self) -> Path:
+        """The same as a routelmt of two models kept it."""
+        return self.path / _OLD_CHOICE
 
     @property
     def report(self) -> Path:

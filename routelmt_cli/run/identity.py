@@ -92,6 +92,12 @@ def _pair_identity(pair: Pair) -> dict[str, Any]:
     return {
         SOURCE_LANGUAGE: pair.source_language,
         "target language (--to)": pair.target_language,
+        # Plans know tiers by their numbers; two models have their roles.
+        **(
+            {}
+            if list(pair.models) == [SMALL, LARGE]
+            else {"order of the tiers (--tier)": list(pair.models)}
+        ),
         **{_called(tier): model.fingerprint for tier, model in pair.models.items()},
         **{
             f"price of the {_called(tier)}": _price(model.card)

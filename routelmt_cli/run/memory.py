@@ -29,12 +29,14 @@ from routelmt_cli.run.folder import RunFiles
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.pair import Pair
 from routelmt_cli.run.segments import ItemSources
+from routelmt_cli.run.tiers import LARGE, SMALL
 from routelmt_cli.run.whole_file import write_whole
 
 _TARGET_COLUMNS = (TRANSLATION, "reference", "target")
 _MOST_CHOICE_BYTES = 1 << 34
 _TIERS = "tiers"
 _LEFT = -1
+_OLD_LARGE, _OLD_LEFT = 1, 3
 _Pairs = Iterator[tuple[str, str]]
 
 
@@ -143,9 +145,12 @@ def _of_run(path: Path, pair: Pair) -> _Pairs:
     _refuse_languages(path, known, pair)
     try:
         sources = ItemSources(run.sources)
-        final = _read_choice(run.choice, len(sources))
-        with Journal(run.journal, read_only=True) as journal:
-            tiers = list(journal.meta(_TIERS))
+        if run.choice.exists():
+            final = _read_choice(run.choice, len(sources))
+            with Journal(run.journal, read_only=True) as journal:
+                tiers = list(journal.meta(_TIERS))
+        else:
+            final, tiers = _read_old_choice(run.old_choice, len(sources)), [SMALL, LARGE]
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(
             f"{path}: this run is not finished, or is of an older routelmt",
@@ -168,6 +173,12 @@ def _read_choice(path: Path, items: int) -> npt.NDArray[np.int8]:
     if final.dtype != np.int8 or final.shape != (items,):
         raise ValueError("not of this run")
     return final
+
+
+def _read_old_choice(path: Path, items: int) -> npt.NDArray[np.int8]:
+    """Read what a run of an older routelmt kept: codes of two models' hypotheses."""
+    code = _read_choice(path, items)
+    return np.where(code == _OLD_LEFT, _LEFT, code == _OLD_LARGE).astype(np.int8)
 
 
 def _refuse_languages(path: Path, known: Mapping[str, object], pair: Pair) -> None:

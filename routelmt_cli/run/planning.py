@@ -59,7 +59,7 @@ class RunPlan:
         actual spend stays below predicted cost.
     facts
         ``budget_nanousd``, ``share``, ``value``, ``bound``, ``gap``, ``cost_nanousd`` (of pinned
-        items too), ``dual_price``.
+        items too), ``dual_price``, ``prefixes_nanousd`` (that were still to be paid, by route).
     limits
         The limit on predicted risk that the plan keeps to on each route; None for none.
     """
@@ -158,7 +158,11 @@ def solve(
     pinned = wishes.to_retranslate & ~gone
     pinned_cost = sum(_on_pins(costs, wishes, pinned))
     left = budget_nanousd - journal.committed_nanousd() - pinned_cost
-    left -= _put_aside(values, routes, journal, left)
+    due = _prefixes_due(routes, journal)
+    has_pins = np.isin(np.arange(1, len(routes) + 1), wishes.pin[pinned]).tolist()
+    given_up = _given_up(due, left, has_pins)
+    values[:, given_up] = 0.0
+    left -= sum(amount for route, amount in enumerate(due) if route not in given_up)
     capacity = max(0, left)
     room = wishes.tokens_left(gone | pinned)
     plan = (
@@ -166,8 +170,10 @@ def solve(
         if room is None
         else _within_share(values, costs, capacity, wishes, max(0, room))
     )
-    target = np.where(plan.target == NOTHING, np.argmax(values, axis=1), plan.target)
-    target = np.where(wishes.to_retranslate, wishes.pin - 1, target).astype(np.int8)
+    target = np.zeros(len(values), np.int8)
+    if len(routes) > 1:
+        target[:] = np.where(plan.target == NOTHING, np.argmax(values, axis=1), plan.target)
+        target[wishes.to_retranslate] = wishes.pin[wishes.to_retranslate] - 1
     facts = {
         "budget_nanousd": budget_nanousd,
         "share": wishes.share,
@@ -176,6 +182,7 @@ def solve(
         "gap": plan.gap,
         "cost_nanousd": plan.cost_nanousd + pinned_cost,
         "dual_price": plan.dual_price,
+        "prefixes_nanousd": due,
     }
     return RunPlan(
         predictions=predictions,
@@ -196,17 +203,22 @@ def _options(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """Give what every item is worth on every route, its cost there, and whether it was sent."""
     items = len(wishes.weight)
-    gains = np.stack([one.gain for one in predictions], axis=1)
+    values = np.empty((items, len(routes)))
+    for number, prediction in enumerate(predictions):
+        np.multiply(prediction.gain, wishes.weight, out=values[:, number])
     costs = np.stack([one.cost_nanousd for one in predictions], axis=1)
     sent = np.stack([journal.sent(route.tier.name, items) for route in routes], axis=1)
     gone = np.asarray(sent.any(axis=1))
-    # What another route would add to what was bought; of those the best counts.
-    known = np.where(sent, gains, -np.inf).max(axis=1)
-    values = (gains - np.where(gone, np.maximum(known, 0.0), 0.0)[:, None]) * wishes.weight[:, None]
-    barred = sent | wishes.pinned[:, None]
+    if len(routes) > 1 and gone.any():
+        # What another route would add to what was bought; of those the best counts.
+        known = np.where(sent[gone], values[gone], 0.0).max(axis=1)
+        values[gone] -= known[:, None]
     for number, (route, prediction) in enumerate(zip(routes, predictions, strict=True)):
-        barred[:, number] |= ~allowed_by(route.limit, prediction)
-    return np.where(barred, 0.0, values), costs, gone
+        barred = sent[:, number] | wishes.pinned
+        if route.limit is not None:
+            barred |= ~allowed_by(route.limit, prediction)
+        values[barred, number] = 0.0
+    return values, costs, gone
 
 
 def _on_pins(
@@ -218,22 +230,28 @@ def _on_pins(
     return found
 
 
-def _put_aside(
-    values: npt.NDArray[np.float64], routes: Sequence[Route], journal: Journal, left_nanousd: int
-) -> int:
-    """Return the prompt prefixes that are still to be paid.
+def _prefixes_due(routes: Sequence[Route], journal: Journal) -> list[int]:
+    """Return what each route's prompt prefix is still to cost."""
+    return [
+        0 if journal.has_waves(route.tier.name) else route.tier.prefix_nanousd for route in routes
+    ]
 
-    A route whose prefix the others leave no money for is given up: its values become 0.
+
+def _given_up(due: Sequence[int], left_nanousd: int, pinned: Sequence[bool]) -> list[int]:
+    """Name the routes whose prefixes the others leave no money for, dearest first.
+
+    The only route, or one that something is pinned to, is never given up.
     """
-    due = {
-        number: 0 if journal.has_waves(route.tier.name) else route.tier.prefix_nanousd
-        for number, route in enumerate(routes)
-    }
-    while len(due) > 1 and sum(due.values()) > left_nanousd:
-        dearest = max(due, key=lambda number: due[number])
-        del due[dearest]
-        values[:, dearest] = 0.0
-    return sum(due.values())
+    kept = dict(enumerate(due))
+    given_up = []
+    while sum(kept.values()) > left_nanousd and len(kept) > 1:
+        free = [route for route in kept if not pinned[route]]
+        if not free:
+            break
+        dearest = max(free, key=lambda route: kept[route])
+        given_up.append(dearest)
+        del kept[dearest]
+    return given_up
 
 
 def _within_share(

@@ -155,8 +155,7 @@ def make_report(run: Run, plan: RunPlan, choice: Choice) -> Report:
     total_weight = float(plan.weight.sum())
     tiers = list(pair.models)
     unmetered = [journal.unmetered(tier) for tier in tiers]
-    # Where a retranslation is taken, the figures are those of its own route.
-    route = np.where(taken, choice.tier - 1, plan.target).astype(np.int8)
+    route = choice.routes(plan.target)
     gain = plan.on_routes([one.gain for one in plan.predictions], route)
     gained = float((plan.weight * gain)[taken].sum())
     risk = plan.risk(route)

@@ -1,8 +1,9 @@
 """Buy what a plan says: route by route, and then what the money still allows.
 
-A run and its plan go in; retranslations in the journal come out. Always: a model is loaded for its
-whole part of the plan, so routes come one after the other; while one is bought, what the plan
-predicts for those after it is put aside, and the worst case of what is pinned to them, so that no
+A run and its plan go in; retranslations in the journal come out. Always: what is pinned is bought
+first, while the worst case of other routes' pins is put aside, so that every pin of a run that has
+begun can be honoured. A model is loaded for its whole part of the plan, so routes come one after
+the other; while one is bought, what the plan predicts for those after it is put aside, so that no
 route lives at another's cost. What stays unspent then buys along each route's order, that of the
 last one first. How far this has come is in the journal, so that a run that was cut off goes on
 where it was.
@@ -12,8 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-import numpy as np
 
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.opened import Run
@@ -27,7 +26,7 @@ class _Pass:
     """One part of the buying: a route, how much of its order, and what is put aside for others."""
 
     route: int
-    chosen_only: bool
+    most: int | None
     aside_nanousd: int
 
 
@@ -54,9 +53,9 @@ def retranslate(run: Run, plan: RunPlan) -> None:
         several = f" with {tier.name}" if len(run.routes) > 1 else ""
         run.spender(run.budget_nanousd - part.aside_nanousd).buy(
             tier,
-            order[:chosen] if part.chosen_only else order,
+            order[: part.most],
             f"retranslating{several}",
-            expected=chosen,
+            expected=chosen if part.most is None else part.most,
             wishes=run.wishes,
         )
         if len(run.routes) > 1:
@@ -64,22 +63,48 @@ def retranslate(run: Run, plan: RunPlan) -> None:
 
 
 def _passes(run: Run, plan: RunPlan) -> Iterator[_Pass]:
+    """Yield the passes, which follow from the plan alone."""
     last = len(run.routes) - 1
+    if not last:
+        yield _Pass(0, None, 0)  # its pins are the first in its order
+        return
+    parts = [_Part.of(run, plan, route) for route in range(last + 1)]
+    for route, part in enumerate(parts):
+        if part.pinned:
+            yield _Pass(route, part.pinned, sum(one.pins_nanousd for one in parts[route + 1 :]))
+    for route, part in enumerate(parts[:-1]):
+        yield _Pass(route, part.chosen, sum(one.chosen_nanousd for one in parts[route + 1 :]))
+    yield _Pass(last, None, 0)
     for route in range(last):
-        aside = sum(_promised(run, plan, later) for later in range(route + 1, last + 1))
-        yield _Pass(route, True, aside)
-    yield _Pass(last, False, 0)
-    for route in range(last):
-        yield _Pass(route, False, 0)
+        yield _Pass(route, None, 0)
 
 
-def _promised(run: Run, plan: RunPlan, route: int) -> int:
-    """Return what a plan needs for a route, as it was made; of what is pinned the worst case."""
-    tier = run.routes[route].tier
-    order, chosen = plan.order_on(route)
-    items = order[:chosen]
-    if not len(items):
-        return 0
-    predicted = plan.predictions[route].cost_nanousd[items]
-    needed = np.where(run.wishes.pinned_to(tier.name)[items], tier.worst_nanousd[items], predicted)
-    return int(needed.sum()) + tier.prefix_nanousd
+@dataclass(frozen=True)
+class _Part:
+    """A route's part of a plan: how many of its order are pinned and chosen, and what they need.
+
+    Attributes
+    ----------
+    pins_nanousd
+        The worst case of what is pinned.
+    chosen_nanousd
+        The predicted cost of what is chosen besides.
+    """
+
+    pinned: int
+    chosen: int
+    pins_nanousd: int
+    chosen_nanousd: int
+
+    @classmethod
+    def of(cls, run: Run, plan: RunPlan, route: int) -> _Part:
+        tier = run.routes[route].tier
+        order, chosen = plan.order_on(route)
+        pinned = int(run.wishes.pinned_to(tier.name)[order[:chosen]].sum())
+        prefix = plan.facts["prefixes_nanousd"][route] if chosen else 0
+        cost = plan.predictions[route].cost_nanousd[order[pinned:chosen]]
+        pins = sum(tier.worst_nanousd[order[:pinned]].tolist())
+        # Whichever part is bought first pays for the prompt that the others share.
+        return cls(
+            pinned, chosen, pins + prefix * bool(pinned), int(cost.sum()) + prefix * (not pinned)
+        )

@@ -138,7 +138,8 @@ def _of_tiers(
         if changed:
             best = min(number, len(found) - 1)
             changed = _mismatches(found[best], pair, model)
-            progress.note(f"router forced although it is for another {', '.join(changed)}")
+            whose = "router" if len(pair.retranslating) == 1 else f"router of '{tier}'"
+            progress.note(f"{whose} forced although it is for another {', '.join(changed)}")
         routers[tier] = found[best]
     return routers
 
@@ -190,7 +191,8 @@ def _shipped_router(
     names = (pair.small.card.name, model.card.name)
     if len(pair.retranslating) > 1:
         # A prior says the same of every model, so that it cannot choose among them.
-        raise no_router(pair.source_language, pair.target_language, *names)
+        error = no_router(pair.source_language, pair.target_language, *names)
+        raise UsageError(error.message, hint=_calibrate_hint(pair))
     if fitting:
         progress.note(_what_adapting_is(fitting[0], pair))
         return fitting[0]

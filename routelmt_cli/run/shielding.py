@@ -42,7 +42,9 @@ def shielded(choice: Choice, journal: Journal, segments: Segments) -> Choice:
                 for number, texts in hypotheses.items()
             }
             if not intact[int(tier[item])]:
-                code[item], tier[item] = _corrected(int(code[item]), intact)
+                code[item], tier[item] = _corrected(
+                    int(code[item]), choice.verdicts[item].tolist(), intact
+                )
     return replace(choice, code=code, tier=tier)
 
 
@@ -63,11 +65,19 @@ def count_protected(segments: Segments) -> int:
     )
 
 
-def _corrected(code: int, intact: Mapping[int, bool]) -> tuple[int, int]:
-    """Find another hypothesis than the chosen one; its code, and the number of its tier."""
-    others = [number for number in sorted(intact, reverse=True) if number and intact[number]]
-    if code == TAKEN and intact[0]:
-        return code_of("placeholders"), 0
-    if others and (code == TAKEN or code in _GIVE_WAY):
-        return TAKEN, others[0]
-    return LEFT, 0
+def _corrected(code: int, verdicts: list[int], intact: Mapping[int, bool]) -> tuple[int, int]:
+    """Find another hypothesis than the chosen one; its code, and the number of its tier.
+
+    A retranslation that passed the guard goes before the draft, and one that was kept out for less
+    than it after the draft; of several the last tier's.
+    """
+    own = [(number, verdicts[number - 1]) for number in sorted(intact, reverse=True) if number]
+    good, poor = (
+        [number for number, verdict in own if intact[number] and verdict in allowed]
+        for allowed in ((TAKEN,), _GIVE_WAY)
+    )
+    if good:
+        return TAKEN, good[0]
+    if intact[0]:  # then it was not the draft that was chosen
+        return code_of("placeholders") if code == TAKEN else code, 0
+    return (TAKEN, poor[0]) if poor else (LEFT, 0)

@@ -2,7 +2,8 @@
 
 The journal and a choice go in; a choice that minds the terms, and counts, come out. Always: a
 retranslation that lacks more of a source's terms than its draft does not replace it, and one that
-the chooser alone kept out does if it lacks fewer; each item is judged alone.
+the chooser alone kept out does if it lacks fewer; of several tiers' the last that may; each item is
+judged alone.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ def with_terms(choice: Choice, journal: Journal, segments: Segments, glossary: G
     glossary
         Its terms.
     """
-    code, tier = choice.code.copy(), choice.tier.copy()
+    code, tier, verdicts = choice.code.copy(), choice.tier.copy(), choice.verdicts.copy()
     drafting, *retranslating = choice.tiers
+    lacks, kept_out = code_of("glossary"), code_of("chooser")
     for items in segments.sources.where(glossary.find):
         drafts = journal.texts(drafting, list(items))
         for number, name in enumerate(retranslating, 1):
@@ -42,11 +44,20 @@ def with_terms(choice: Choice, journal: Journal, segments: Segments, glossary: G
                     len(glossary.missing(source, text))
                     for text in (drafts.get(one.item, ""), one.text)
                 )
-                if tier[one.item] == number and of_other > of_draft:
-                    code[one.item], tier[one.item] = code_of("glossary"), 0
-                elif code[one.item] == code_of("chooser") and of_other < of_draft:
-                    code[one.item], tier[one.item] = TAKEN, number
-    return replace(choice, code=code, tier=tier)
+                verdict = int(verdicts[one.item, number - 1])
+                if verdict == TAKEN and of_other > of_draft:
+                    verdicts[one.item, number - 1] = lacks
+                elif verdict == kept_out and of_other < of_draft:
+                    verdicts[one.item, number - 1] = TAKEN
+        for item in items:
+            if (verdicts[item] == choice.verdicts[item]).all():
+                continue
+            passed = np.flatnonzero(verdicts[item] == TAKEN)
+            if len(passed):
+                code[item], tier[item] = TAKEN, passed[-1] + 1
+            elif code[item] == TAKEN:
+                code[item], tier[item] = lacks, 0
+    return replace(choice, code=code, tier=tier, verdicts=verdicts)
 
 
 def count_terms(

@@ -121,7 +121,7 @@ def _explanations(
     pinned: npt.NDArray[np.bool_],
     items: npt.NDArray[np.int64],
 ) -> Mapping[str, Values]:
-    route = np.where(choice.taken, choice.tier - 1, plan.target).astype(np.int8)
+    route = choice.routes(plan.target)
     gain = plan.on_routes([one.gain for one in plan.predictions], route)
     cost = plan.on_routes([one.cost_nanousd for one in plan.predictions], route)
     allowed = plan.allowed

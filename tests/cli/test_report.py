@@ -291,3 +291,13 @@ def test_an_output_of_yesterday_is_no_run(shell, run_folder, fails):
     shutil.rmtree(run_folder)
     write_tsv(shell.folder / "in.de.tsv")
     assert "no run folder" in fails("report", "in.de.tsv")[0]
+
+
+def test_a_report_of_the_time_of_two_models_is_shown(translated, shell):
+    translated(["The harbour is quiet.", "Nobody opens the window."])
+    said = shell.run("report", "in.de.jsonl").text
+    path = shell.folder / "in.de.jsonl.routelmt" / "report.json"
+    values = json.loads(path.read_text("utf-8"))
+    models, routers = values.pop("models"), values.pop("routers")
+    path.write_text(json.dumps({**values, **models, "router": routers["large"]}))
+    assert shell.run("report", "in.de.jsonl").text == said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -370,3 +371,78 @@ def test_a_ladder_of_different_drafts_is_refused(translate_fails, shell, corpus,
     save_routers(routers, shell.folder / "odd.router")
     error, _ = translate_fails("in.tsv", "--router", "odd.router")
     assert "several models that draft" in error
+
+
+def test_what_is_pinned_is_bought_before_what_others_would_spend(
+    shell, corpus, ladder, folder, read_ledger
+):
+    long = " ".join(["lantern"] * 800)
+    rows = [*(f"the ticket {number} of winter\t" for number in range(300)), f"{long}\tmid"]
+    corpus.write_text("source\tpin\n" + "\n".join(rows) + "\n", "utf-8")
+    command = ["translate", "in.tsv", "-o", "out.tsv", *ladder.options(), "--pin", "column:pin"]
+    refused = shell.run(*command, "--budget", "0.0025", "--quiet")
+    assert refused.code == 3 and "pinned to 'mid'" in refused.stderr
+    least = float(refused.stderr.partition("--budget ")[2].split()[0])
+    result = shell.run(*command, "--budget", f"{least * 1.02:.9f}", "--quiet")
+    assert result.code == 0, result.stderr
+    assert ("mid", 300) in read_ledger(folder).bought
+
+
+def test_tiers_in_another_order_are_another_run(translate, ladder):
+    assert translate().code == 0
+    swapped = translate(tiers=ladder.options("nano", "top", "mid"))
+    assert swapped.code == 2
+    assert "order of the tiers" in swapped.stderr
+
+
+def test_requests_that_failed_at_a_better_tier_are_told_and_tried_again(
+    translate, shell, folder, read_report, read_ledger, monkeypatch
+):
+    assert translate().code == 0
+    honest = StandInTranslator.translate
+
+    def failing(self, requests):
+        for commit in honest(self, requests):
+            yield [
+                replace(one, text="", failure="it is out of order") if self._seed == "2" else one
+                for one in commit
+            ]
+
+    monkeypatch.setattr(StandInTranslator, "translate", failing)
+    before = read_ledger(folder).count("top")
+    broken = translate(budget="1")
+    assert broken.code == 5
+    failed = {
+        item
+        for (tier, item), (_, _, failure) in read_ledger(folder).bought.items()
+        if tier == "top" and failure is not None
+    }
+    assert len(failed) == read_ledger(folder).count("top") - before > 0
+    assert read_report(folder)["failed"] >= len(failed)
+    monkeypatch.setattr(StandInTranslator, "translate", honest)
+    again = translate(budget="1")
+    assert again.code == 0, again.stderr
+    bought = read_ledger(folder).bought
+    assert all(bought["top", item][2] is None for item in failed)
+
+
+def test_typed_tiers_go_before_a_files_models_and_the_other_way_round(shell, corpus, ladder):
+    (shell.folder / "routelmt.toml").write_text("small = 'nowhere.toml'\n")
+    typed = ["translate", "in.tsv", "-o", "out.tsv", *ladder.options(), "--budget", "1", "-q"]
+    assert shell.run(*typed).code == 0
+    tiers = ", ".join(f"'{ladder.cards[name]}'" for name in NAMES)
+    (shell.folder / "routelmt.toml").write_text(f"tier = [{tiers}]\n")
+    pair = ["--small", ladder.cards["nano"], "--large", ladder.cards["top"]]
+    rest = ["--router", ladder.router, "--budget", "1", "-q"]
+    assert shell.run("translate", "in.tsv", "-o", "pair.tsv", *pair, *rest).code == 0
+    assert {row["tier"] for row in rows_of(shell.folder / "pair.tsv")} == {"none", "small", "large"}
+    assert shell.run("translate", "in.tsv", "-o", "three.tsv", *rest).code == 0
+    assert {row["tier"] for row in rows_of(shell.folder / "three.tsv")} >= {"nano", "top"}
+
+
+def test_a_ladder_is_no_router_where_one_is_asked_for(fails, shell, corpus, ladder):
+    error, hint = fails(
+        "evaluate", "in.tsv", "--router", ladder.router, "--from", "en", "--to", "de",
+        "--draft-column", "source", "--retranslation-column", "reference",
+    )  # fmt: skip
+    assert "is a ladder" in error and "tier-1.router" in hint

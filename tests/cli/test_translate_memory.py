@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from made_up import SOURCES, rows_of
 
@@ -151,10 +152,23 @@ def test_a_run_must_be_finished_and_of_these_languages(shell, stand_ins, transla
     (shell.folder / "empty").mkdir()
     assert "empty: is no run folder" in translate("--memory", "empty").stderr
     assert translate("-o", "first.tsv").code == 0
-    (shell.folder / "first.tsv.routelmt" / "choice.npy").write_bytes(b"\x93NUMPY")
+    (shell.folder / "first.tsv.routelmt" / "tiers.npy").write_bytes(b"\x93NUMPY")
     result = translate("--memory", "first.tsv.routelmt", "-o", "second.tsv")
     assert (result.code, "not finished" in result.stderr) == (2, True)
     result = translate(
         "--memory", "first.tsv.routelmt", "--to", "fr", "--from", "en", "--force-router"
     )
     assert (result.code, "no memory for en to fr" in result.stderr) == (2, True)
+
+
+def test_a_run_of_the_time_of_two_models_is_a_memory(shell, translate, corpus):
+    assert translate("-o", "first.tsv").code == 0
+    before = {row["source"]: row["translation"] for row in rows_of(shell.folder / "first.tsv")}
+    folder = shell.folder / "first.tsv.routelmt"
+    tiers = np.load(folder / "tiers.npy")
+    np.save(folder / "choice.npy", np.where(tiers == -1, 3, tiers).astype(np.int8))
+    (folder / "tiers.npy").unlink()
+    assert translate("--memory", "first.tsv.routelmt", "-o", "second.tsv").code == 0
+    after = {row["source"]: row["translation"] for row in rows_of(shell.folder / "second.tsv")}
+    assert after == before
+    assert set(tiers.tolist()) == {0, 1}

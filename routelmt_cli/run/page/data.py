@@ -19,7 +19,7 @@ from routelmt_cli.budget.money import format_usd
 from routelmt_cli.gain.contributions import Contributions, contributions
 from routelmt_cli.gain.profile import evenly_spaced
 from routelmt_cli.gain.router import Router
-from routelmt_cli.run.choice import Choice
+from routelmt_cli.run.choice import NOT_SENT, Choice
 from routelmt_cli.run.opened import Run
 from routelmt_cli.run.page.charts import curve_chart, histogram
 from routelmt_cli.run.page.text import Piece, compared, shown
@@ -229,7 +229,7 @@ def _facts(run: Run, report: Report) -> dict[str, str]:
         "Gain": f"in points of {report.metric}, as the router predicts it",
         "Prices": "illustrative" if report.prices_are_illustrative else "of the model cards",
         "Knapsack": f"within {report.knapsack_gap:.2%} of the optimum of the predictions",
-        "Guard": "none"
+        "Guard" if len(report.models) < 3 else f"Guard on {list(report.models)[-1]}": "none"
         if report.guard is None
         else f"severe regressions in at most {report.guard['alpha']:.0%} of the retranslations, "
         f"with {report.guard['confidence']:.0%} confidence",
@@ -266,13 +266,8 @@ def _bar_nanousd(report: Report) -> int:
 
 def _cards(run: Run, plan: RunPlan, choice: Choice) -> list[Card]:
     """Choose segments and look at them closely."""
-    route = np.where(choice.taken, choice.tier - 1, plan.target).astype(np.int8)
-    sent = np.zeros(run.segments.items, np.bool_)
-    for number, one in enumerate(run.routes):
-        own = run.journal.bought(one.tier.name, run.segments.items)
-        sent |= own
-        # One that is kept out is shown where it was bought.
-        route[own & ~choice.taken] = number
+    route = choice.routes(plan.target)
+    sent = np.asarray((choice.verdicts != NOT_SENT).any(axis=1))
     gain = plan.on_routes([one.gain for one in plan.predictions], route)
     # Stable, so that the same run has the same page.
     by_gain = np.argsort(-gain, kind="stable")
