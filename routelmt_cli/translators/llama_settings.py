@@ -53,7 +53,9 @@ def default_settings(card: ModelCard) -> LlamaSettings:
     return LlamaSettings(card.decoding.parallel_sequences, _usable_threads())
 
 
-def settings_for(card: ModelCard, weights_sha256: str | None, threads: int | None) -> LlamaSettings:
+def settings_for(
+    card: ModelCard, weights_sha256: str, threads: int | None, *, deterministic: bool
+) -> LlamaSettings:
     """Return what a model is opened with.
 
     Parameters
@@ -61,13 +63,26 @@ def settings_for(card: ModelCard, weights_sha256: str | None, threads: int | Non
     card
         The card, whose numbers hold where no others are known.
     weights_sha256
-        Weights whose fastest settings are looked for; None for the card's numbers alone.
+        Whose fastest settings are looked for.
     threads
         How many threads there may be; None for all.
+    deterministic
+        Take the card's numbers alone, and nothing that depends on the number of threads: on
+        processors flash attention adds up what each thread has found.
     """
-    known = None if weights_sha256 is None else kept_settings(weights_sha256)
-    settings = known or default_settings(card)
+    settings = default_settings(card)
+    if deterministic and not uses_gpus():
+        settings = replace(settings, flash_attention="off")
+    elif not deterministic:
+        settings = kept_settings(weights_sha256) or settings
     return settings if threads is None else replace(settings, threads=threads)
+
+
+def uses_gpus() -> bool:
+    """Say whether the library here can run models on GPUs."""
+    import llama_cpp
+
+    return bool(llama_cpp.llama_supports_gpu_offload())
 
 
 def keep_settings(weights_sha256: str, settings: LlamaSettings) -> Path:

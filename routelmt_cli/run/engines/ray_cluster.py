@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from routelmt_cli.errors import UsageError
+from routelmt_cli.translators.llama_settings import uses_gpus
 from routelmt_cli.translators.models import Model
 
 _CONNECT_SECONDS = 5
@@ -178,15 +179,9 @@ def needed_resources(model: Model) -> dict[str, float]:
     """Return what one worker of a model takes, by Ray's names."""
     gpus = model.card.ray.num_gpus
     if gpus is None:
-        gpus = 1.0 if model.weights is not None and _uses_gpus() else 0.0
+        gpus = 1.0 if model.weights is not None and uses_gpus() else 0.0
     needed = {"CPU": float(model.card.ray.num_cpus), "GPU": gpus}
     return {name: amount for name, amount in needed.items() if amount}
-
-
-def _uses_gpus() -> bool:
-    import llama_cpp
-
-    return bool(llama_cpp.llama_supports_gpu_offload())
 
 
 def room_for(model: Model, nodes: list[dict[str, Any]]) -> int:

@@ -19,6 +19,7 @@ from routelmt_cli.translators.notes import Notes
 from routelmt_cli.translators.protocol import Outcome, Request, TokenCounts
 
 _GROUPS_EACH = 2
+_PARTS = 4  # of a group that are given in turns, so that little work is shared out evenly
 _STEPS_EACH = 2  # one runs, one waits for it
 _POLL_SECONDS = 0.2  # signals are looked at between polls
 _REMIND_SECONDS = 10.0
@@ -44,12 +45,6 @@ class _Replica:
         if self.loaded is None:
             return 0
         return _GROUPS_EACH * self.loaded.group_size - len(self.waiting)
-
-    def give(self, portion: list[Request]) -> None:
-        """Note what it is sent."""
-        if portion:
-            self.portions.append(portion)
-            self.waiting |= {request.item for request in portion}
 
     def answer(self, commits: Iterable[Sequence[Outcome]]) -> None:
         """Note what it has answered."""
@@ -170,16 +165,32 @@ class RayTranslator:
             replica.forget()
 
     def _feed(self, work: Work) -> bool:
-        """Give work to whoever has room; say whether anything is still to come."""
-        for replica in self._workers:
-            while replica.loaded is not None and replica.steps < _STEPS_EACH:
-                portion = work.take(replica.room)
-                if not portion and (replica.steps or not replica.waiting):
-                    break
-                replica.give(portion)
+        """Give work to whoever has room, in turns; say whether anything is still to come."""
+        portions: dict[_Replica, list[Request]] = {
+            replica: []
+            for replica in self._workers
+            if replica.loaded is not None and replica.steps < _STEPS_EACH
+        }
+        taking = list(portions)
+        while taking:
+            taking = [one for one in taking if self._takes(one, portions[one], work)]
+        for replica, portion in portions.items():
+            if portion or (replica.waiting and not replica.steps):
+                if portion:
+                    replica.portions.append(portion)
                 replica.steps += 1
                 self._call(replica, "step", self._turn, portion)
         return not work.is_given_out or any(replica.waiting for replica in self._workers)
+
+    def _takes(self, replica: _Replica, portion: list[Request], work: Work) -> bool:
+        """Add a little to a worker's portion, or one group; say whether it may take more."""
+        if self.deterministic:
+            taken = [] if portion else work.take(replica.room)
+        else:
+            taken = work.take(min(replica.room, max(1, self.group_size // _PARTS)))
+        portion += taken
+        replica.waiting |= {request.item for request in taken}
+        return bool(taken)
 
     def _start(self) -> None:
         replica = _Replica(self._kind.remote())
