@@ -141,7 +141,7 @@ def buy_everything(options: TranslateOptions, work: Path, console: Console) -> O
         spender.buy(large, np.arange(segments.items), "evaluation: the large model on the rest")
         drafts = [draft.text for draft in journal.hypotheses(SMALL, everything)]
         bought = journal.hypotheses(LARGE, everything)
-        opinions = {LARGE: SecondOpinion(routers[LARGE], pair.label, small)}
+        opinions = {LARGE: SecondOpinion(routers.by_tier[LARGE], pair.label, small)}
         choice = choose(journal, segments, pair.target_language, list(pair.models), opinions)
         choice = shielded(choice, journal, segments)
         sources = segments.sources.take(np.arange(segments.items))

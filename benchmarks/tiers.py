@@ -137,6 +137,7 @@ class Everything:
     texts: list[list[str]]  # the drafts, then the hypotheses that each route ends with
     gain: Array  # (n, k), realised
     predicted: Array  # (n, k)
+    unblended: Array  # (n, k), as each pair's own router predicts it
     cost: npt.NDArray[np.int64]  # (n, k), predicted
     spend: npt.NDArray[np.int64]  # (n, k)
 
@@ -168,12 +169,17 @@ def buy_everything(arguments: argparse.Namespace, cards: list[str], work: Path) 
     ]
     small, *others = tiers
     items = np.arange(segments.items)
-    routes = [Route(tier, routers[tier.name]) for tier in others]
+    routes = [
+        Route(tier, routers.by_tier[tier.name], blend=routers.blends.get(tier.name))
+        for tier in others
+    ]
     with Journal(work / "evaluation.sqlite") as journal, Console(quiet=False, verbosity=0) as show:
         spender = Spender(journal, segments, budget_nanousd=None, deterministic=True, progress=show)
         for tier in tiers:
             spender.buy(tier, items, tier.name)
         predictions = predict(journal, segments, small, routes, pair.label)
+        alone = [replace(route, blend=None) for route in routes]
+        unblended = predict(journal, segments, small, alone, pair.label)
         texts = [[one.text for one in journal.hypotheses(small.name, items.tolist())]]
         for route in routes:
             name = route.tier.name
@@ -197,6 +203,7 @@ def buy_everything(arguments: argparse.Namespace, cards: list[str], work: Path) 
         texts=texts,
         gain=scores[:, 1:] - scores[:, :1],
         predicted=np.stack([one.gain for one in predictions], axis=1),
+        unblended=np.stack([one.gain for one in unblended], axis=1),
         cost=np.stack([one.cost_nanousd for one in predictions], axis=1),
         spend=np.array(spend, np.int64).T,
     )
@@ -204,7 +211,8 @@ def buy_everything(arguments: argparse.Namespace, cards: list[str], work: Path) 
 
 def follow(every: Everything, routes: list[int], budget: int, *, oracle: bool) -> Array:
     """Follow a plan of some routes until a budget is spent; give each item's route, or -1."""
-    values = every.gain if oracle else every.predicted
+    values = every.predicted if len(routes) > 1 else every.unblended
+    values = every.gain if oracle else values
     costs = every.spend if oracle else every.cost
     plan = multiple_choice.solve(
         values[:, routes] * every.weight[:, None], costs[:, routes], budget

@@ -1,9 +1,10 @@
 """Ladders: the routers of several tiers that were calibrated together, as one folder.
 
-Routers go in and come out, one for each tier that retranslates, all of them for the same model
-that drafts. ``NAME.router/`` holds ``ladder.json``, which lists the folders beside it, and each of
-these is a whole bundle of :mod:`routelmt_cli.gain.bundle`, which can be used on its own. Where one
-tier retranslates, the folder is that bundle itself. What always holds: as of bundles.
+Routers go in and come out, one for each tier that retranslates, all of them for the same model that
+drafts. ``NAME.router/`` holds ``ladder.json``, which lists the folders beside it and says how their
+predictions are blended (:mod:`routelmt_cli.gain.blending`), and each folder is a whole bundle of
+:mod:`routelmt_cli.gain.bundle`, which can be used on its own. Where one tier retranslates, the
+folder is that bundle itself. What always holds: as of bundles.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from routelmt_cli.gain.blending import Blend
 from routelmt_cli.gain.bundle import (
     DESCRIPTION,
     LADDER,
@@ -32,15 +35,32 @@ _FORMAT = "routelmt ladder"
 _VERSION = 1
 _MOST_BYTES = 1 << 12
 _NAME = re.compile(r"tier-[1-9]\.router")
+_LARGEST = 1e6
 
 
-def save_routers(routers: Sequence[Router], path: Path, *, overwrite: bool = False) -> None:
+@dataclass(frozen=True)
+class Ladder:
+    """Routers of tiers that were calibrated together.
+
+    Attributes
+    ----------
+    routers
+        One for each tier that retranslates, in the order of the tiers.
+    blends
+        One for each router, over the predictions of all; none where there is one router.
+    """
+
+    routers: Sequence[Router]
+    blends: Sequence[Blend] = ()
+
+
+def save_ladder(ladder: Ladder, path: Path, *, overwrite: bool = False) -> None:
     """Write one router as a bundle, several as a ladder; whole or not at all.
 
     Parameters
     ----------
-    routers
-        One for each tier that retranslates, in the order of the tiers.
+    ladder
+        What to write.
     path, overwrite
         As of ``save_files``.
 
@@ -49,29 +69,30 @@ def save_routers(routers: Sequence[Router], path: Path, *, overwrite: bool = Fal
     UsageError
         As of ``save_files``.
     """
+    routers = ladder.routers
     if len(routers) == 1:
         save_bundle(routers[0], path, overwrite=overwrite)
         return
     names = [f"tier-{number}.router" for number in range(1, len(routers) + 1)]
-    description = {"format": _FORMAT, "format_version": _VERSION, "routers": names}
+    description = {
+        "format": _FORMAT,
+        "format_version": _VERSION,
+        "routers": names,
+        "blends": [asdict(blend) for blend in ladder.blends],
+    }
     files = {LADDER: json.dumps(description, indent=1).encode() + b"\n"}
     for name, router in zip(names, routers, strict=True):
         files |= {f"{name}/{file}": content for file, content in bundle_files(router).items()}
     save_files(files, path, overwrite=overwrite)
 
 
-def load_routers(path: Path) -> list[Router]:
+def load_ladder(path: Path) -> Ladder:
     """Read a bundle or a ladder, trusting nothing in it.
 
     Parameters
     ----------
     path
         The folder.
-
-    Returns
-    -------
-    list of Router
-        In the order of their tiers.
 
     Raises
     ------
@@ -80,7 +101,7 @@ def load_routers(path: Path) -> list[Router]:
     """
     file = path / LADDER
     if not file.is_file() or (path / DESCRIPTION).exists():
-        return [load_bundle(path)]
+        return Ladder([load_bundle(path)])
     try:
         value = json.loads(read_plain(file, _MOST_BYTES).decode("utf-8"))
     except (ValueError, RecursionError):
@@ -105,4 +126,21 @@ def load_routers(path: Path) -> list[Router]:
     for router in routers:
         if (router.metadata.small, router.metadata.pairs) != (first.small, first.pairs):
             refuse_file(file, "lists routers of several models that draft, or of other languages")
-    return routers
+    return Ladder(routers, _blends(value.get("blends"), len(routers), file))
+
+
+def _blends(value: object, routers: int, file: Path) -> list[Blend]:
+    """Check the weights of a stranger's ladder."""
+    blends = []
+    for one in value if isinstance(value, list) else ():
+        weights = one.get("weights") if isinstance(one, dict) else None
+        numbers = [*weights, one.get("intercept")] if isinstance(weights, list) else []
+        # Written so that NaN fails too.
+        if len(numbers) != routers + 1 or not all(
+            type(number) in (int, float) and abs(number) <= _LARGEST for number in numbers
+        ):
+            refuse_file(file, "holds a blend that is not a number for each router")
+        blends.append(Blend(tuple(map(float, numbers[:-1])), float(numbers[-1])))
+    if len(blends) != routers:
+        refuse_file(file, "does not hold a blend for each router")
+    return blends

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,11 @@ import routelmt_cli
 from routelmt_cli.budget.money import format_usd
 from routelmt_cli.errors import BudgetError, UsageError
 from routelmt_cli.evaluation.metrics import DEFAULT_METRIC, Metric, open_metric
+from routelmt_cli.gain.blending import Blend, fit_blends
 from routelmt_cli.gain.bundle import is_bundle
 from routelmt_cli.gain.calibration import Calibration, Retranslations
 from routelmt_cli.gain.labels import gain_labels
-from routelmt_cli.gain.ladder import save_routers
+from routelmt_cli.gain.ladder import Ladder, save_ladder
 from routelmt_cli.gain.router import Router
 from routelmt_cli.run import folder as run_folder
 from routelmt_cli.run.calibration_training import Labelled, refuse_too_few, train
@@ -131,15 +132,18 @@ def _calibrate_with_models(options: CalibrateOptions, progress: Progress) -> Cal
                 input_name=source.name,
                 check_before=partial(_refuse_small_budget, options.budget_nanousd, corpus),
             ) as journal:
-                made = _calibrate(options, pair, corpus, journal, progress)
-                return _saved(made, journal.spend_nanousd(), options)
+                made, blends = _calibrate(options, pair, corpus, journal, progress)
+                return _saved(made, journal.spend_nanousd(), options, blends)
 
 
 def _saved(
-    calibrations: Mapping[str, Calibration], spend_nanousd: int, options: CalibrateOptions
+    calibrations: Mapping[str, Calibration],
+    spend_nanousd: int,
+    options: CalibrateOptions,
+    blends: Sequence[Blend] = (),
 ) -> CalibrationResult:
-    routers = [one.router for one in calibrations.values()]
-    save_routers(routers, options.output, overwrite=options.overwrite)
+    ladder = Ladder([one.router for one in calibrations.values()], blends)
+    save_ladder(ladder, options.output, overwrite=options.overwrite)
     return CalibrationResult(calibrations, spend_nanousd)
 
 
@@ -257,7 +261,7 @@ def _read(
 
 def _calibrate(
     options: CalibrateOptions, pair: Pair, corpus: _Corpus, journal: Journal, progress: Progress
-) -> dict[str, Calibration]:
+) -> tuple[dict[str, Calibration], list[Blend]]:
     """Buy every model's translations, and train a router for each that retranslates."""
     drafting, *retranslating = corpus.tiers
     several = len(retranslating) > 1
@@ -273,12 +277,35 @@ def _calibrate(
         spender.buy(drafting, corpus.usable, "drafting")
         for tier in retranslating:
             spender.buy(tier, corpus.usable, f"retranslating{f' with {tier.name}' * several}")
-    made = {}
+    made, rows = {}, {}
     for tier in retranslating:
         stage = f"training{f' the router of {tier.name}' * several}"
         progress.stage(stage, 0, journal.spend_nanousd())
-        made[tier.name] = _train(options, pair, corpus, journal, tier)
-    return made
+        rows[tier.name] = _items_of(corpus, journal, tier)
+        made[tier.name] = _train(options, pair, corpus, journal, tier, rows[tier.name])
+    return made, _blends(made, rows) if several else []
+
+
+def _items_of(corpus: _Corpus, journal: Journal, tier: Tier) -> npt.NDArray[np.int64]:
+    """Return the items that both the model that drafts and a tier translated."""
+    failed = [*journal.failed(corpus.tiers[0].name), *journal.failed(tier.name)]
+    return corpus.usable[~np.isin(corpus.usable, failed)]
+
+
+def _blends(
+    made: Mapping[str, Calibration], rows: Mapping[str, npt.NDArray[np.int64]]
+) -> list[Blend]:
+    """Blend the routers on what all tiers translated."""
+    common = reduce(np.intersect1d, rows.values())
+    places = {tier: np.isin(own, common) for tier, own in rows.items()}
+    predicted, gain = (
+        np.stack([column[places[tier]] for tier, column in columns.items()], axis=1)
+        for columns in (
+            {tier: one.predicted for tier, one in made.items()},
+            {tier: one.labels.gain for tier, one in made.items()},
+        )
+    )
+    return fit_blends(predicted, gain)
 
 
 def _refuse_small_budget(
@@ -299,11 +326,14 @@ def _refuse_small_budget(
 
 
 def _train(
-    options: CalibrateOptions, pair: Pair, corpus: _Corpus, journal: Journal, tier: Tier
+    options: CalibrateOptions,
+    pair: Pair,
+    corpus: _Corpus,
+    journal: Journal,
+    tier: Tier,
+    items: npt.NDArray[np.int64],
 ) -> Calibration:
     small = corpus.tiers[0]
-    failed = [*journal.failed(small.name), *journal.failed(tier.name)]
-    items = corpus.usable[~np.isin(corpus.usable, failed)]
     table = draft_table(journal, corpus.segments, small, items)
     bought = journal.hypotheses(tier.name, items.tolist())
     retranslations = Retranslations(

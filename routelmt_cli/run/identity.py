@@ -7,11 +7,9 @@ there are two models their names are those of the first version.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from routelmt_cli.corpus.layout import Layout
-from routelmt_cli.gain.router import Router
 from routelmt_cli.run.corpus_input import CorpusInput, describe_layout
 from routelmt_cli.run.options import TranslateOptions
 from routelmt_cli.run.pair import Pair
@@ -46,7 +44,7 @@ def identity(
 def translate_identity(
     source: CorpusInput,
     pair: Pair,
-    routers: Mapping[str, Router],
+    router: str | dict[str, Any],
     options: TranslateOptions,
     memory_fingerprint: str = "",
     glossary_fingerprint: str | None = None,
@@ -68,21 +66,21 @@ def translate_identity(
         source,
         pair,
         deterministic=options.pair.deterministic,
-        router=_fingerprints(routers),
+        router=router,
         **{"weight rule (--weight)": options.weight},
         **given,
     )
 
 
 def stream_identity(
-    pair: Pair, routers: Mapping[str, Router], options: TranslateOptions, layout: Layout, span: str
+    pair: Pair, router: str | dict[str, Any], options: TranslateOptions, layout: Layout, span: str
 ) -> dict[str, Any]:
     """Return the identity of a stream, whose input nobody knows; names as in ``identity``."""
     return {
         "stream (--stream)": span,
         "input layout": [layout.format.value, str(layout.source_column), layout.has_header],
         **_pair_identity(pair),
-        "router": _fingerprints(routers),
+        "router": router,
         "guard (--guard)": options.guard,
         "weight rule (--weight)": options.weight,
     }
@@ -109,12 +107,6 @@ def _pair_identity(pair: Pair) -> dict[str, Any]:
 
 def _called(tier: str) -> str:
     return f"{tier} model" if tier in (SMALL, LARGE) else f"model of tier '{tier}'"
-
-
-def _fingerprints(routers: Mapping[str, Router]) -> str | dict[str, str]:
-    """Name the only router by its fingerprint, several by their tiers."""
-    found = {tier: router.fingerprint for tier, router in routers.items()}
-    return next(iter(found.values())) if len(found) == 1 else found
 
 
 def _price(card: ModelCard) -> list[int | str]:

@@ -148,7 +148,12 @@ def predict(
         table = draft_table(journal, segments, small, items[first : first + _BLOCK_ITEMS])
         for one in columns:
             one.fill(first, table)
-    return [one.prediction(route.tier, items) for one, route in zip(columns, routes, strict=True)]
+    gains = [one.gain for one in columns]
+    found = []
+    for one, route in zip(columns, routes, strict=True):
+        own = one.prediction(route.tier, items)
+        found.append(own if route.blend is None else replace(own, gain=route.blend.of(gains)))
+    return found
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from typing import Any
 
 from routelmt_cli.corpus.segments import Corpus
 from routelmt_cli.gain.conformal import GuardLimit
-from routelmt_cli.gain.router import Router
 from routelmt_cli.protection.glossary import Glossary
 from routelmt_cli.run import folder as run_folder
 from routelmt_cli.run import output, writing
@@ -29,7 +28,7 @@ from routelmt_cli.run.pair import Pair
 from routelmt_cli.run.progress import Progress
 from routelmt_cli.run.route import Route
 from routelmt_cli.run.segments import Segments
-from routelmt_cli.run.setup import find_limit, find_pair_and_routers
+from routelmt_cli.run.setup import Routers, find_limit, find_pair_and_routers
 from routelmt_cli.run.source_language import translated_from
 from routelmt_cli.run.tiers import Tier, open_tier
 
@@ -41,7 +40,7 @@ class Preparation:
     Attributes
     ----------
     routers, limits
-        By the tiers that retranslate.
+        The routers, and the limits by the tiers that retranslate.
     output
         The output file; None for standard output.
     identity
@@ -52,7 +51,7 @@ class Preparation:
 
     options: TranslateOptions
     pair: Pair
-    routers: Mapping[str, Router]
+    routers: Routers
     limits: Mapping[str, GuardLimit | None]
     memory: Memory
     glossary: Glossary | None
@@ -72,7 +71,7 @@ class Preparation:
         # Hidden states where a router looks at them; what is adapted to other languages does not.
         with_states = any(
             router.needs_states and router.knows(self.pair.label)
-            for router in self.routers.values()
+            for router in self.routers.by_tier.values()
         )
         return [
             open_tier(
@@ -88,7 +87,16 @@ class Preparation:
 
     def routes(self, tiers: Sequence[Tier]) -> list[Route]:
         """Return where segments can be sent beside their drafts, given the tiers."""
-        return [Route(tier, self.routers[tier.name], self.limits[tier.name]) for tier in tiers[1:]]
+        routers = self.routers
+        return [
+            Route(
+                tier,
+                routers.by_tier[tier.name],
+                self.limits[tier.name],
+                routers.blends.get(tier.name),
+            )
+            for tier in tiers[1:]
+        ]
 
 
 def reserved_columns(options: TranslateOptions) -> list[str]:
@@ -110,7 +118,8 @@ def prepare(source: CorpusInput, options: TranslateOptions, progress: Progress) 
         options, progress, partial(translated_from, source, options, progress)
     )
     limits = {
-        tier: find_limit(options, pair, tier, router, progress) for tier, router in routers.items()
+        tier: find_limit(options, pair, tier, router, progress)
+        for tier, router in routers.by_tier.items()
     }
     path = output.output_path(options, pair.target_language)
     memory = read_memory(options.memory, pair)
@@ -121,7 +130,7 @@ def prepare(source: CorpusInput, options: TranslateOptions, progress: Progress) 
     identity = translate_identity(
         source,
         pair,
-        routers,
+        routers.fingerprint,
         options,
         memory.fingerprint,
         None if glossary is None else glossary.fingerprint,

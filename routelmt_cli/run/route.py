@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from routelmt_cli.gain.blending import Blend
 from routelmt_cli.gain.conformal import GuardLimit
 from routelmt_cli.gain.router import Router
 from routelmt_cli.run.tiers import Tier
@@ -24,8 +25,12 @@ class Route:
         Predicts its gain over the draft.
     limit
         The limit on predicted risk that the guard keeps to; None for none.
+    blend
+        How the tier's gain follows from what the routers of all routes predict; None where its
+        own router is asked alone.
     """
 
     tier: Tier
     router: Router
     limit: GuardLimit | None = None
+    blend: Blend | None = None

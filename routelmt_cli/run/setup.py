@@ -7,12 +7,14 @@ predictions less sure is said here, once. It reads no segment.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from routelmt_cli.errors import UsageError
 from routelmt_cli.gain.accuracy import Accuracy, accuracy_of
+from routelmt_cli.gain.blending import Blend
 from routelmt_cli.gain.catalogue import (
     how_to_calibrate,
     no_router,
@@ -21,7 +23,7 @@ from routelmt_cli.gain.catalogue import (
     shipped_routers,
 )
 from routelmt_cli.gain.conformal import GuardLimit, limit_for
-from routelmt_cli.gain.ladder import load_routers
+from routelmt_cli.gain.ladder import Ladder, load_ladder
 from routelmt_cli.gain.router import Router, portable_parts
 from routelmt_cli.run.language_detection import INSTALL
 from routelmt_cli.run.options import PairOptions, TranslateOptions
@@ -37,9 +39,25 @@ Detect: TypeAlias = Callable[[str], "str | None"]
 """Finds the source language for a target language; None where it cannot."""
 
 
+@dataclass(frozen=True)
+class Routers:
+    """Routers by the tiers that retranslate, and how they are blended, where they are."""
+
+    by_tier: Mapping[str, Router]
+    blends: Mapping[str, Blend] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str | dict[str, Any]:
+        """What predictions rest on: the only router's fingerprint, or several with their blends."""
+        found = {tier: router.fingerprint for tier, router in self.by_tier.items()}
+        if len(found) == 1:
+            return next(iter(found.values()))
+        return {**found, "blends": [[*one.weights, one.intercept] for one in self.blends.values()]}
+
+
 def find_pair_and_routers(
     options: TranslateOptions, progress: Progress, detect: Detect
-) -> tuple[Pair, dict[str, Router]]:
+) -> tuple[Pair, Routers]:
     """Find the models, and for each that retranslates the router that fits it and the drafts.
 
     Where there is none of a language pair, one is taken that can be adapted to it. Whatever makes
@@ -57,7 +75,7 @@ def find_pair_and_routers(
     Returns
     -------
     tuple
-        The models, and the routers by the tiers that retranslate.
+        The models, and their routers.
 
     Raises
     ------
@@ -69,7 +87,7 @@ def find_pair_and_routers(
         if options.router is None
         else _named(options.router, options, progress, detect)
     )
-    for router in routers.values():
+    for router in routers.by_tier.values():
         if not router.knows(pair.label) and not portable_parts(router):
             # The router would refuse as well, but only when the drafts are paid for.
             raise UsageError(
@@ -85,21 +103,21 @@ def find_pair_and_routers(
     for model in pair.models.values():
         if model.card.endpoint is not None:
             progress.note(f"'{model.card.name}' sends segments to {model.card.endpoint.host}")
-    for tier, router in routers.items():
+    for tier, router in routers.by_tier.items():
         if verdict := _bad_verdict(router):
-            whose = "this router's" if len(routers) == 1 else f"the router of '{tier}': its"
+            whose = "this router's" if len(routers.by_tier) == 1 else f"the router of '{tier}': its"
             progress.note(f"warning: {whose} own calibration says: {verdict}")
     return pair, routers
 
 
 def _named(
     path: Path, options: TranslateOptions, progress: Progress, detect: Detect
-) -> tuple[Pair, dict[str, Router]]:
+) -> tuple[Pair, Routers]:
     """Take the user's bundle, or of a ladder of them those that fit."""
-    found = load_routers(path)
-    languages = _languages(options.pair, found[0].metadata.pairs, detect)
+    ladder = load_ladder(path)
+    languages = _languages(options.pair, ladder.routers[0].metadata.pairs, detect)
     pair = find_pair(options.pair, languages.source, languages.target)
-    routers = _of_tiers(found, pair, path, options, progress)
+    routers = _of_tiers(ladder.routers, pair, path, options, progress)
     if len(routers) > 1 and any(router.metadata.is_prior for router in routers.values()):
         raise UsageError(
             f"{path}: a prior says the same of every model, so that it cannot choose among tiers",
@@ -112,7 +130,24 @@ def _named(
     ]
     for remark in dict.fromkeys(said):
         progress.note(remark)
-    return pair, routers
+    return pair, Routers(routers, _blends_of_tiers(ladder, routers))
+
+
+def _blends_of_tiers(ladder: Ladder, routers: Mapping[str, Router]) -> dict[str, Blend]:
+    """Give each tier its blend, where all routers of the ladder are asked, in the run's order."""
+    places = [
+        next(place for place, one in enumerate(ladder.routers) if one is router)
+        for router in routers.values()
+    ]
+    if not ladder.blends or sorted(places) != list(range(len(ladder.routers))):
+        return {}
+    return {
+        tier: replace(
+            ladder.blends[place],
+            weights=tuple(ladder.blends[place].weights[other] for other in places),
+        )
+        for tier, place in zip(routers, places, strict=True)
+    }
 
 
 def _of_tiers(
@@ -163,9 +198,7 @@ def _remarks(router: Router, pair: Pair, model: Model, path: Path) -> Iterator[s
         yield _what_adapting_is(router, pair)
 
 
-def _shipped(
-    options: PairOptions, progress: Progress, detect: Detect
-) -> tuple[Pair, dict[str, Router]]:
+def _shipped(options: PairOptions, progress: Progress, detect: Detect) -> tuple[Pair, Routers]:
     """Take the shipped router of the models, or else the prior."""
     routers = shipped_routers()
     if options.source_language is None or options.target_language is None:
@@ -175,10 +208,11 @@ def _shipped(
         progress.note(f"languages: {pair.source_language} to {pair.target_language}{whose}")
     else:
         pair = find_pair(options, options.source_language, options.target_language)
-    return pair, {
+    found = {
         tier: _shipped_router(routers, pair, model, progress)
         for tier, model in pair.retranslating.items()
     }
+    return pair, Routers(found)
 
 
 def _shipped_router(

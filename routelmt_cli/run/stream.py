@@ -89,12 +89,12 @@ def stream(options: TranslateOptions, span: Span, progress: Progress) -> StreamR
     for model in pair.models.values():
         if model.card.endpoint is not None and model.card.endpoint.batch is not None:
             raise UsageError(f"{model.card.card_path}: a stream does not wait for batches")
-    ((tier, router),) = routers.items()  # a stream has one, or is refused
+    ((tier, router),) = routers.by_tier.items()  # a stream has one, or is refused
     limit = find_limit(options, pair, tier, router, progress)
     layout = stream_layout(options.corpus)
     if sys.stdin is None or sys.stdout is None:
         raise UsageError("-: a standard stream is closed", hint="pipe a stream in and out")
-    identity = stream_identity(pair, routers, options, layout, str(span))
+    identity = stream_identity(pair, routers.fingerprint, options, layout, str(span))
     with RunFolder(run_folder.in_cache(identity)) as folder:
         restart = options.restart or _is_over(folder)
         with (

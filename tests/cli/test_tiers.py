@@ -13,8 +13,9 @@ from made_up import rows_of, write_card
 from tier_ladder import NAMES
 
 from routelmt_cli.errors import MidRunError
+from routelmt_cli.gain.blending import Blend
 from routelmt_cli.gain.bundle import load_bundle, save_bundle
-from routelmt_cli.gain.ladder import load_routers, save_routers
+from routelmt_cli.gain.ladder import Ladder, load_ladder, save_ladder
 from routelmt_cli.translators.stand_in import StandInTranslator
 
 BUDGET = "0.003"
@@ -163,11 +164,10 @@ def test_explain_gives_the_figures_of_the_tier_that_it_is_of(translate, shell, f
 
 
 def test_a_retranslation_that_is_kept_out_leaves_the_draft(translate, shell, ladder, folder):
-    mid, top = load_routers(ladder.router)
-    save_routers(
-        [with_chooser(mid, keeps=True), with_chooser(top, keeps=False)],
-        shell.folder / "careful.router",
-    )
+    whole = load_ladder(ladder.router)
+    mid, top = whole.routers
+    careful = [with_chooser(mid, keeps=True), with_chooser(top, keeps=False)]
+    save_ladder(Ladder(careful, whole.blends), shell.folder / "careful.router")
     tiers = [x for n in NAMES for x in ("--tier", ladder.cards[n])]
     result = translate("--explain", tiers=[*tiers, "--router", "careful.router"])
     assert result.code == 0, result.stderr
@@ -266,7 +266,9 @@ def test_calibrate_reports_each_tier_and_writes_a_ladder(shell, corpus, ladder, 
     result = shell.run(*command, "--folds", "3", "--quiet")
     assert result.code == 0, result.stderr
     assert result.text.startswith("mid:\n") and "\n\ntop:\n" in result.text
-    for router, name in zip(load_routers(shell.folder / "new.router"), NAMES[1:], strict=True):
+    for router, name in zip(
+        load_ladder(shell.folder / "new.router").routers, NAMES[1:], strict=True
+    ):
         assert (router.metadata.small.name, router.metadata.large.name) == ("nano", name)
     assert shell.run(*command).code == 2  # it exists
     again = shell.run(*command, "--folds", "3", "--overwrite", "--json", "--quiet")
@@ -312,7 +314,7 @@ def test_without_a_router_for_each_tier_nothing_is_spent(fails, shell, corpus, l
     languages = ["--from", "en", "--to", "de"]
     error, hint = fails("translate", "in.tsv", *tiers, *languages, "--budget", "1")
     assert "no router for en-de with nano + mid" in error and "calibrate" in hint
-    save_bundle(prior_of(load_routers(ladder.router)[0]), shell.folder / "prior.router")
+    save_bundle(prior_of(load_ladder(ladder.router).routers[0]), shell.folder / "prior.router")
     command = ["translate", "in.tsv", *tiers, *languages, "--budget", "1"]
     error, hint = fails(*command, "--router", "prior.router")
     assert "a prior says the same of every model" in error
@@ -336,6 +338,12 @@ def test_given_hypotheses_have_no_tiers(fails, shell, corpus, ladder):
     assert "--tier does not go with hypotheses that are given" in error
 
 
+TWO = (
+    '{"format": "routelmt ladder", "format_version": 1, '
+    '"routers": ["tier-1.router", "tier-2.router"]'
+)
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -356,19 +364,25 @@ def test_given_hypotheses_have_no_tiers(fails, shell, corpus, ladder):
             "tier-2.router: is not listed",
         ),
         ("x" * 5000, "is larger than"),
+        (f'{TWO}, "blends": []}}', "does not hold a blend for each router"),
+        (f"{TWO}}}", "does not hold a blend for each router"),
+        (f'{TWO}, "blends": [{{"weights": [1], "intercept": 0}}]}}', "a number for each router"),
+        (f'{TWO}, "blends": [{{"weights": [1, NaN], "intercept": 0}}]}}', "a number for each"),
+        (f'{TWO}, "blends": [{{"weights": [1, 1e9], "intercept": 0}}]}}', "a number for each"),
     ],
 )
 def test_a_damaged_ladder_is_refused(translate_fails, shell, corpus, ladder, content, expected):
     own = shell.folder / "own.router"
-    save_routers(load_routers(ladder.router), own)
+    save_ladder(load_ladder(ladder.router), own)
     (own / "ladder.json").write_text(content)
     error, hint = translate_fails("in.tsv", "--router", own)
     assert expected in error and hint
 
 
 def test_a_ladder_of_different_drafts_is_refused(translate_fails, shell, corpus, ladder, stand_ins):
-    routers = [load_routers(ladder.router)[0], load_bundle(stand_ins.router)]
-    save_routers(routers, shell.folder / "odd.router")
+    whole = load_ladder(ladder.router)
+    odd = Ladder([whole.routers[0], load_bundle(stand_ins.router)], whole.blends)
+    save_ladder(odd, shell.folder / "odd.router")
     error, _ = translate_fails("in.tsv", "--router", "odd.router")
     assert "several models that draft" in error
 
@@ -446,3 +460,25 @@ def test_a_ladder_is_no_router_where_one_is_asked_for(fails, shell, corpus, ladd
         "--draft-column", "source", "--retranslation-column", "reference",
     )  # fmt: skip
     assert "is a ladder" in error and "tier-1.router" in hint
+
+
+def test_a_blend_predicts_each_tier_from_all_routers(translate, shell, ladder, folder):
+    whole = load_ladder(ladder.router)
+    assert len(whole.blends) == len(whole.routers) == 2
+    swapped = [Blend((0.0, 1.0), 0.0), Blend((1.0, 0.0), 0.0)]
+    alone = [Blend((1.0, 0.0), 0.0), Blend((0.0, 1.0), 0.0)]
+    gains = {}
+    for name, blends in (("swapped", swapped), ("alone", alone)):
+        save_ladder(Ladder(whole.routers, blends), shell.folder / f"{name}.router")
+        tiers = [x for n in NAMES for x in ("--tier", ladder.cards[n])]
+        options = [*tiers, "--router", f"{name}.router"]
+        assert translate("--restart", "--overwrite", tiers=options).code == 0
+        table = pq.read_table(folder / "plan.parquet")
+        gains[name] = [table.column(f"predicted_gain.{n}").to_pylist() for n in NAMES[1:]]
+    assert gains["swapped"] == gains["alone"][::-1] != gains["alone"]
+    # In another order the same routers say the same of the same tiers.
+    tiers = [x for n in ("nano", "top", "mid") for x in ("--tier", ladder.cards[n])]
+    assert translate("-o", "other.tsv", tiers=[*tiers, "--router", "swapped.router"]).code == 0
+    table = pq.read_table(shell.folder / "other.tsv.routelmt" / "plan.parquet")
+    other = [table.column(f"predicted_gain.{n}").to_pylist() for n in NAMES[1:]]
+    assert other == gains["swapped"]

@@ -19,6 +19,7 @@ from made_up import write_card
 
 from routelmt_cli.errors import MidRunError
 from routelmt_cli.gain.bundle import load_bundle
+from routelmt_cli.gain.ladder import Ladder
 from routelmt_cli.run import pipeline, setup
 from routelmt_cli.run.folder import RunFiles, beside
 from routelmt_cli.run.journal import Journal
@@ -49,7 +50,7 @@ def world(stand_ins, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, serve(server, tmp_path_factory.mktemp("behind")):
         patch.setenv("STUB_API_KEY", KEY)
         patch.setenv("NO_PROXY", "127.0.0.1")
-        patch.setattr(setup, "load_routers", lambda _: [router])
+        patch.setattr(setup, "load_ladder", lambda _: Ladder([router]))
         patch.setattr(adaptive_limit, "_FIRST", 64)
         patch.setattr(endpoint_patience, "_FIRST_WAIT_SECONDS", 0.001)
         patch.setattr(endpoint_module, "_CLOSING_SECONDS", 0.2)

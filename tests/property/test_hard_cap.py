@@ -22,6 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from routelmt_cli.budget.money import format_usd
 from routelmt_cli.errors import BudgetError, MidRunError, UsageError
 from routelmt_cli.gain.bundle import load_bundle
+from routelmt_cli.gain.ladder import Ladder
 from routelmt_cli.run import pipeline, setup, spending
 from routelmt_cli.run.corpus_input import open_input
 from routelmt_cli.run.folder import RunFiles, beside
@@ -109,7 +110,7 @@ def weather(stand_ins):
     better = replace(router, model=replace(router.model, offset=router.model.offset + 0.4))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(StandInTranslator, "translate", stormy(StandInTranslator.translate, sky))
-        patch.setattr(setup, "load_routers", lambda _: [router, better])
+        patch.setattr(setup, "load_ladder", lambda _: Ladder([router, better]))
         patch.setattr(spending, "WAVE_ITEMS", 4)
         WholeRun.weather = sky
         yield sky
