@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from made_up import write_card
 
@@ -39,8 +41,11 @@ def test_what_is_wrong_is_named(tmp_path, section):
 
 def test_a_server_needs_no_workers(tmp_path):
     path = tmp_path / "card.toml"
-    path.write_text(
-        'name = "s"\nbackend = "openai"\n[price]\nusd_per_million_tokens = {}\n[ray]\n', "utf-8"
-    )
+    path.write_text('name = "s"\nbackend = "openai"\n[ray]\n', "utf-8")
     with pytest.raises(UsageError, match=r"section \[ray\] is of models that need workers"):
         load_card(path)
+
+
+def test_the_card_of_the_example_is_right():
+    card = load_card(Path(__file__).parents[3] / "examples" / "gpu-cluster.toml")
+    assert card.ray == RayCard(num_cpus=4, num_gpus=1.0, replicas=None)
