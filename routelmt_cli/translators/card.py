@@ -209,11 +209,11 @@ def load_card(path: Path) -> ModelCard:
     for section, owner in (("weights", "llama.cpp"), ("endpoint", "openai")):
         if section in root.data and backend != owner:
             raise UsageError(f'{path}: section [{section}] needs backend = "{owner}"')
+    if "ray" in root.data and backend == "openai":
+        raise UsageError(f"{path}: section [ray] is of models that need workers, not of servers")
     price = root.table("price")
     prices = price.table("usd_per_million_tokens")
     is_remote = backend == "openai"
-    if "ray" in root.data and is_remote:
-        raise UsageError(f"{path}: section [ray] is of models that need workers, not of servers")
     charge = price.get("shared_prefix", str, "every request" if is_remote else "once")
     if is_remote and charge == "once":
         raise UsageError(f"{price.where}: a server charges a 'shared_prefix' with every request")

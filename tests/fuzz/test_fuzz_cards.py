@@ -53,6 +53,7 @@ STAND_IN = {
     "backend": "stand-in",
     "price": {"usd_per_million_tokens": {"input": 0, "output": 0}},
     "stand_in": {"skill": 0.5, "seed": 1, "seconds_per_request": 0, "fail_on": "", "die_on": ""},
+    "ray": {"num_cpus": 4, "num_gpus": 0.5, "replicas": 2},
 }
 SCALARS = st.one_of(
     st.booleans(),

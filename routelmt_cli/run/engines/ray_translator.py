@@ -224,8 +224,7 @@ class RayTranslator:
         if kind == "greet":
             self._welcome(replica, *answer)
         elif isinstance(answer, RoutelmtError):
-            answer.message = f"node '{replica.node}': {answer.message}"
-            raise answer
+            raise type(answer)(f"node '{replica.node}': {answer.message}", hint=answer.hint)
         else:
             replica.loaded, self._lost_starts = answer, 0
         return None
