@@ -105,7 +105,9 @@ def bench_model(
         watch(trial)
 
     extra = extra_buffers_work(weights.path, weights.sha256)
-    with closing(LlamaModel(weights.path, use_extra_buffers=extra)) as model:
+    layers = card.decoding.n_gpu_layers
+    opened = LlamaModel(weights.path, use_extra_buffers=extra, gpu_layers=layers)
+    with closing(opened) as model:
         first = default_settings(card)
         best = search(model, first, SHAPE, seconds=seconds, card=card, watch=note)
     hourly = card.nanousd_per_hour if nanousd_per_hour is None else nanousd_per_hour

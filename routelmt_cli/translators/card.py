@@ -130,6 +130,8 @@ class DecodingCard:
         The longest sequence, shared prefix included.
     parallel_sequences
         Sequences decoded together.
+    n_gpu_layers
+        How many of the model's layers GPUs hold, where the library can use any; -1 for all.
     """
 
     stop: tuple[str, ...]
@@ -137,6 +139,7 @@ class DecodingCard:
     cap_extra: int
     context_tokens: int
     parallel_sequences: int
+    n_gpu_layers: int = -1
 
 
 @dataclass(frozen=True)
@@ -382,4 +385,5 @@ def _decoding(table: Table, *, is_remote: bool, is_chat: bool) -> DecodingCard:
             if is_remote
             else table.whole("parallel_sequences", 16, 1, 255)
         ),
+        n_gpu_layers=-1 if is_remote else table.whole("n_gpu_layers", -1, -1, 10_000),
     )

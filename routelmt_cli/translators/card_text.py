@@ -55,6 +55,7 @@ def card_text(card: ModelCard, weights_path: str) -> str:
         f"cap_extra = {decoding.cap_extra}",
         f"context_tokens = {decoding.context_tokens}",
         f"parallel_sequences = {decoding.parallel_sequences}",
+        *([] if decoding.n_gpu_layers < 0 else [f"n_gpu_layers = {decoding.n_gpu_layers}"]),
         "",
         "[prompt]",
         f"kind = {_text(prompt.kind)}",

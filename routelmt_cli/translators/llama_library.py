@@ -56,6 +56,8 @@ class LlamaModel:
         The GGUF file.
     use_extra_buffers
         Let llama.cpp repack the weights for this processor's fastest kernels.
+    gpu_layers
+        How many layers GPUs hold, where the library can use any; -1 for all.
     vocabulary_only
         Load no tensors: tokens can be counted, nothing decoded.
 
@@ -66,7 +68,12 @@ class LlamaModel:
     """
 
     def __init__(
-        self, path: Path, *, use_extra_buffers: bool = True, vocabulary_only: bool = False
+        self,
+        path: Path,
+        *,
+        use_extra_buffers: bool = True,
+        gpu_layers: int = -1,
+        vocabulary_only: bool = False,
     ) -> None:
         openmp.share_the_processor()
         import llama_cpp
@@ -75,7 +82,7 @@ class LlamaModel:
         llama_log.install()
         llama_cpp.llama_backend_init()
         params = llama_cpp.llama_model_default_params()
-        params.n_gpu_layers = -1
+        params.n_gpu_layers = gpu_layers
         params.use_extra_bufts = use_extra_buffers
         params.vocab_only = vocabulary_only
         set_progress_callback(params)
@@ -97,7 +104,7 @@ class LlamaModel:
         self.bos: int = llama_cpp.llama_vocab_bos(self.vocab)
         self.eos: int = llama_cpp.llama_vocab_eos(self.vocab)
         # Then the cache is not in the memory that this process sees.
-        self.on_another_device: bool = llama_cpp.llama_supports_gpu_offload()
+        self.on_another_device: bool = gpu_layers != 0 and llama_cpp.llama_supports_gpu_offload()
         self._pieces: dict[int, bytes] = {}
         self._ends: dict[int, bool] = {}
 

@@ -77,7 +77,11 @@ class LlamaSession:
         free = free_bytes()  # before the weights take their part of it
         self._busy = threading.Lock()
         with ExitStack() as opened:
-            model = LlamaModel(weights, use_extra_buffers=use_extra_buffers)
+            model = LlamaModel(
+                weights,
+                use_extra_buffers=use_extra_buffers,
+                gpu_layers=card.decoding.n_gpu_layers,
+            )
             self._model = opened.enter_context(closing(model))
             self._prompter = LlamaPrompter(
                 card, model, source_language, target_language, with_notes=with_notes

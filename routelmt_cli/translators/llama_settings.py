@@ -71,7 +71,7 @@ def settings_for(
         processors flash attention adds up what each thread has found.
     """
     settings = default_settings(card)
-    if deterministic and not uses_gpus():
+    if deterministic and not (card.decoding.n_gpu_layers and uses_gpus()):
         settings = replace(settings, flash_attention="off")
     elif not deterministic:
         settings = kept_settings(weights_sha256) or settings

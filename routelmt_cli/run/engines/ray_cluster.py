@@ -179,7 +179,8 @@ def needed_resources(model: Model) -> dict[str, float]:
     """Return what one worker of a model takes, by Ray's names."""
     gpus = model.card.ray.num_gpus
     if gpus is None:
-        gpus = 1.0 if model.weights is not None and uses_gpus() else 0.0
+        offloads = model.weights is not None and model.card.decoding.n_gpu_layers != 0
+        gpus = 1.0 if offloads and uses_gpus() else 0.0
     needed = {"CPU": float(model.card.ray.num_cpus), "GPU": gpus}
     return {name: amount for name, amount in needed.items() if amount}
 

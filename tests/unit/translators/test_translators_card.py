@@ -67,6 +67,7 @@ def test_a_card_is_read_with_its_defaults(write):
     decoding = card.decoding
     assert (decoding.stop, decoding.cap_ratio, decoding.cap_extra) == (("\n",), 1.5, 16)
     assert (decoding.context_tokens, decoding.parallel_sequences) == (2048, 16)
+    assert decoding.n_gpu_layers == -1
 
 
 def test_a_path_is_beside_the_card(write, tmp_path):
@@ -198,6 +199,7 @@ WRONG = {
     ),
     "a context out of range": ("cap_ratio = 1.5", "context_tokens = 1", "must lie between"),
     "no sequences": ("cap_ratio = 1.5", "parallel_sequences = 0", "must lie between"),
+    "less than no layer": ("cap_ratio = 1.5", "n_gpu_layers = -2", "must lie between"),
     "half a sequence": ("cap_ratio = 1.5", "parallel_sequences = 2.5", "must be a whole number"),
 }
 
@@ -242,7 +244,7 @@ def test_the_fingerprint_is_of_what_makes_the_hypotheses(write):
     ]
     assert len({fingerprint(), *others}) == len(others) + 1
 
-    together = dataclasses.replace(card.decoding, parallel_sequences=2)
+    together = dataclasses.replace(card.decoding, parallel_sequences=2, n_gpu_layers=0)
     other_examples = {**card.prompt.examples, "de-en": (("ja", "yes"),)}
     same = [
         dataclasses.replace(card, price=Price(1, 2), charge_prefix="every request", name="other"),

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
+import llama_cpp
 import pytest
 from demo_pair import NEEDS_DEMO_MODELS
 
+from routelmt_cli.translators.card_text import card_text
 from routelmt_cli.translators.catalogue import find_card
 from routelmt_cli.translators.llama_library import LlamaContext, LlamaModel
 from routelmt_cli.translators.llama_schedule import Job, Scheduler
 from routelmt_cli.translators.llama_settings import LlamaSettings
+from routelmt_cli.translators.models import find_model
 from routelmt_cli.translators.weights import find_weights
 
 pytestmark = NEEDS_DEMO_MODELS
@@ -37,6 +41,24 @@ def test_a_real_cache_that_is_full(gemma):
     context.close()
     assert sorted(found) == [0, 1, 2, 3]
     assert all(one.sampled_tokens for one in found.values())
+
+
+@pytest.mark.parametrize("layers", [-1, 0, 7])
+def test_the_card_says_how_many_layers_gpus_hold(monkeypatch, layers):
+    asked = []
+    load = llama_cpp.llama_model_load_from_file
+
+    def spy(path, params):
+        asked.append(params.n_gpu_layers)
+        return load(path, params)
+
+    monkeypatch.setattr(llama_cpp, "llama_model_load_from_file", spy)
+    model = find_model(find_card("smollm2-135m"), "es", "en")
+    decoding = replace(model.card.decoding, n_gpu_layers=layers)
+    model = replace(model, card=replace(model.card, decoding=decoding))
+    with model.open_translator(with_logprobs=False, deterministic=True):
+        assert asked[-1] == layers
+    assert f"n_gpu_layers = {layers}" in card_text(model.card, "x.gguf") or layers == -1
 
 
 # In a process of its own: where memory was freed before, taking it again takes none.
