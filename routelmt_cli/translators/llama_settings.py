@@ -53,9 +53,7 @@ def default_settings(card: ModelCard) -> LlamaSettings:
     return LlamaSettings(card.decoding.parallel_sequences, _usable_threads())
 
 
-def settings_for(
-    card: ModelCard, weights_sha256: str, threads: int | None, *, deterministic: bool
-) -> LlamaSettings:
+def settings_for(card: ModelCard, weights_sha256: str | None, threads: int | None) -> LlamaSettings:
     """Return what a model is opened with.
 
     Parameters
@@ -63,18 +61,12 @@ def settings_for(
     card
         The card, whose numbers hold where no others are known.
     weights_sha256
-        Whose fastest settings are looked for.
+        Whose fastest settings are looked for; None for the card's numbers alone.
     threads
         How many threads there may be; None for all.
-    deterministic
-        Take the card's numbers alone, and nothing that depends on the number of threads: on
-        processors flash attention adds up what each thread has found.
     """
-    settings = default_settings(card)
-    if deterministic and not (card.decoding.n_gpu_layers and uses_gpus()):
-        settings = replace(settings, flash_attention="off")
-    elif not deterministic:
-        settings = kept_settings(weights_sha256) or settings
+    known = None if weights_sha256 is None else kept_settings(weights_sha256)
+    settings = known or default_settings(card)
     return settings if threads is None else replace(settings, threads=threads)
 
 

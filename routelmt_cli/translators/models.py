@@ -134,7 +134,7 @@ class Model:
             with_states=with_states,
             deterministic=deterministic,
             demand=demand,
-            settings=settings_for(self.card, sha256, threads, deterministic=deterministic),
+            settings=settings_for(self.card, None if deterministic else sha256, threads),
             use_extra_buffers=extra_buffers_work(self.weights.path, sha256),
             with_notes=self.with_notes,
         )

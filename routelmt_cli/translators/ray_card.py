@@ -24,7 +24,8 @@ class RayCard:
     Attributes
     ----------
     num_cpus
-        Processors of one worker, and the threads that it decodes with.
+        Processors of one worker, and the threads that it decodes with; None for as many as the
+        model would have in the driver's process, so that it writes the same there.
     num_gpus
         GPUs of one worker; below 1 where several workers share one. None for one where the
         library here can use it.
@@ -32,7 +33,7 @@ class RayCard:
         How many workers there are; None for as many as the cluster has room for.
     """
 
-    num_cpus: int = 1
+    num_cpus: int | None = None
     num_gpus: float | None = None
     replicas: int | None = None
 
@@ -45,7 +46,9 @@ def read_ray(table: Table) -> RayCard:
     UsageError
         Naming the entry that is wrong.
     """
-    num_gpus = replicas = None
+    num_cpus = num_gpus = replicas = None
+    if "num_cpus" in table.data:
+        num_cpus = table.whole("num_cpus", 1, 1, _MOST_CPUS)
     if "num_gpus" in table.data:
         num_gpus = float(table.number("num_gpus", 0, 0, _MOST_GPUS))
         shared = 0 < num_gpus < 1
@@ -56,4 +59,4 @@ def read_ray(table: Table) -> RayCard:
             )
     if "replicas" in table.data:
         replicas = table.whole("replicas", 1, 1, _MOST_REPLICAS)
-    return RayCard(table.whole("num_cpus", 1, 1, _MOST_CPUS), num_gpus, replicas)
+    return RayCard(num_cpus, num_gpus, replicas)

@@ -122,9 +122,8 @@ def test_a_text_that_is_too_long_is_no_error(scorer, subject):
 
 def test_scoring_the_models_own_draft_finds_what_writing_it_did(subject, scorer):
     source = PAIRS[0][0]
-    # Scoring and --deterministic differ in flash attention.
     with subject.model.open_translator(
-        with_logprobs=True, with_states=True, deterministic=False
+        with_logprobs=True, with_states=True, deterministic=True
     ) as translator:
         ((draft,),) = translator.translate([Request(0, source)])
     (scored,) = score(scorer, [(source, draft.text)])

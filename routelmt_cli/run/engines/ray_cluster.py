@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from routelmt_cli.errors import UsageError
-from routelmt_cli.translators.llama_settings import uses_gpus
+from routelmt_cli.translators.llama_settings import default_settings, uses_gpus
 from routelmt_cli.translators.models import Model
 
 _CONNECT_SECONDS = 5
@@ -175,13 +175,20 @@ def _own_signals() -> Iterator[None]:
         signal.signal(signal.SIGTERM, handler)
 
 
+def worker_threads(model: Model) -> int:
+    """Return how many processors a worker of a model takes, and threads it decodes with."""
+    if model.card.ray.num_cpus is not None:
+        return model.card.ray.num_cpus
+    return 1 if model.weights is None else default_settings(model.card).threads
+
+
 def needed_resources(model: Model) -> dict[str, float]:
     """Return what one worker of a model takes, by Ray's names."""
     gpus = model.card.ray.num_gpus
     if gpus is None:
         offloads = model.weights is not None and model.card.decoding.n_gpu_layers != 0
         gpus = 1.0 if offloads and uses_gpus() else 0.0
-    needed = {"CPU": float(model.card.ray.num_cpus), "GPU": gpus}
+    needed = {"CPU": float(worker_threads(model)), "GPU": gpus}
     return {name: amount for name, amount in needed.items() if amount}
 
 

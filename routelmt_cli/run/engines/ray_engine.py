@@ -99,7 +99,7 @@ class RayEngine:
         if self._ray is None:
             self._connect()
         replicas = model.card.ray.replicas or ray_cluster.room_for(model, self._ray.nodes())
-        order = Order(_absolute(model), {**options, "threads": model.card.ray.num_cpus})
+        order = Order(_absolute(model), {**options, "threads": ray_cluster.worker_threads(model)})
         needed = ray_cluster.needed_resources(model)
         with RayTranslator(self._ray, order, needed, replicas) as translator:
             # Groups are cut from waves, so those of --deterministic stay as they are.

@@ -104,7 +104,7 @@ def test_room_is_counted_node_by_node(model, needs, nodes, room):
 def test_large_weights_leave_room_for_fewer_workers(model, tmp_path):
     weights = tmp_path / "w.gguf"
     weights.write_bytes(bytes(1000))
-    card = dataclasses.replace(model.card, ray=RayCard(num_gpus=0.0))
+    card = dataclasses.replace(model.card, ray=RayCard(num_cpus=1, num_gpus=0.0))
     model = dataclasses.replace(model, card=card, weights=SimpleNamespace(path=weights))
     for memory, room in ((2600.0, 2), (100.0, 1), (1e9, 8)):
         node = {"Alive": True, "Resources": {"CPU": 8.0, "memory": memory}}

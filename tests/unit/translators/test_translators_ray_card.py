@@ -20,7 +20,7 @@ def load(path, section):
 
 def test_it_is_read_and_changes_no_fingerprint(tmp_path):
     plain = load_card(write_card(tmp_path / "plain.toml", "small"))
-    assert plain.ray == RayCard(num_cpus=1, num_gpus=None, replicas=None)
+    assert plain.ray == RayCard(num_cpus=None, num_gpus=None, replicas=None)
     card = load(tmp_path / "card.toml", "num_cpus = 4\nnum_gpus = 0.5\nreplicas = 3")
     assert card.ray == RayCard(num_cpus=4, num_gpus=0.5, replicas=3)
     assert card.fingerprint("", "en", "de") == plain.fingerprint("", "en", "de")
