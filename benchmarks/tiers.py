@@ -58,7 +58,7 @@ from routelmt_cli.run.segments import scan
 from routelmt_cli.run.setup import find_pair_and_routers
 from routelmt_cli.run.shielding import shielded
 from routelmt_cli.run.spending import Spender
-from routelmt_cli.run.tiers import open_tier
+from routelmt_cli.run.tiers import open_tiers
 from routelmt_cli.translators.card import ModelCard
 from routelmt_cli.translators.catalogue import find_card
 
@@ -157,16 +157,7 @@ def buy_everything(arguments: argparse.Namespace, cards: list[str], work: Path) 
     rows = [text for batch in corpus.texts("reference") for text in batch.to_pylist()]
     references = [rows[row] for row in segments.first_row]
     pair, routers = find_pair_and_routers(options, Silent(), lambda _: None)
-    tiers = [
-        open_tier(
-            name,
-            model,
-            segments,
-            with_logprobs=name == pair.drafting,
-            with_states=name == pair.drafting,
-        )
-        for name, model in pair.models.items()
-    ]
+    tiers = open_tiers(pair.models, segments, with_states=True)
     small, *others = tiers
     items = np.arange(segments.items)
     routes = [

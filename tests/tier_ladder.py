@@ -24,10 +24,13 @@ class Ladder:
     router: Path
     corpus: Path
 
+    def tiers(self, *names):
+        """Return the options that name the tiers."""
+        return [option for name in names or NAMES for option in ("--tier", self.cards[name])]
+
     def options(self, *names):
         """Return the options that name the tiers and their routers."""
-        tiers = [option for name in names or NAMES for option in ("--tier", self.cards[name])]
-        return [*tiers, "--router", self.router]
+        return [*self.tiers(*names), "--router", self.router]
 
 
 def make_cards(folder, **more):

@@ -52,7 +52,7 @@ from routelmt_cli.run.progress import Progress, Silent
 from routelmt_cli.run.segments import Segments, scan
 from routelmt_cli.run.source_language import language_of_run
 from routelmt_cli.run.spending import Spender, needed_nanousd
-from routelmt_cli.run.tiers import LARGE, Tier, open_tier
+from routelmt_cli.run.tiers import LARGE, Tier, open_tiers
 
 _MAX_TEXT = 2_000  # well below what a bundle's reader refuses
 
@@ -245,17 +245,8 @@ def _read(
         lengths = np.array([len(text) for text in segments.sources.take(usable)])
         usable = usable[sample_by_length(lengths, options.limit, seed=options.seed)]
     refuse_too_few(source.name, len(usable))
-    tiers = [
-        open_tier(
-            name,
-            model,
-            segments,
-            with_logprobs=name == pair.drafting,
-            # So that the probe is among the families that may be mixed.
-            with_states=name == pair.drafting,
-        )
-        for name, model in pair.models.items()
-    ]
+    # With hidden states, so that the probe is among the families that may be mixed.
+    tiers = open_tiers(pair.models, segments, with_states=True)
     return _Corpus(source.name, segments, metric, references, documents, usable, tiers)
 
 

@@ -30,7 +30,7 @@ from routelmt_cli.run.route import Route
 from routelmt_cli.run.segments import Segments
 from routelmt_cli.run.setup import Routers, find_limit, find_pair_and_routers
 from routelmt_cli.run.source_language import translated_from
-from routelmt_cli.run.tiers import Tier, open_tier
+from routelmt_cli.run.tiers import Tier, open_tiers
 
 
 @dataclass(frozen=True)
@@ -73,17 +73,7 @@ class Preparation:
             router.needs_states and router.knows(self.pair.label)
             for router in self.routers.by_tier.values()
         )
-        return [
-            open_tier(
-                name,
-                model,
-                segments,
-                with_logprobs=name == self.pair.drafting,
-                with_states=with_states and name == self.pair.drafting,
-                notes=told[name],
-            )
-            for name, model in self.pair.models.items()
-        ]
+        return open_tiers(self.pair.models, segments, with_states=with_states, notes=told)
 
     def routes(self, tiers: Sequence[Tier]) -> list[Route]:
         """Return where segments can be sent beside their drafts, given the tiers."""

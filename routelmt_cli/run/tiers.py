@@ -5,7 +5,7 @@ In: a model and the items' sources. Out: exact token counts and money as columns
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Protocol
@@ -120,6 +120,43 @@ class Tier:
         """Return what an outcome cost that says what it used; a failure may have used something."""
         prompt = outcome.prompt_tokens + self.prefix_tokens_per_request * outcome.requests
         return self.model.card.price.request(prompt, outcome.output_tokens)
+
+
+def open_tiers(
+    models: Mapping[str, Model],
+    segments: Segments,
+    *,
+    with_states: bool,
+    notes: Mapping[str, NoteMaker | None] | None = None,
+) -> list[Tier]:
+    """Count every item's tokens for each model.
+
+    Parameters
+    ----------
+    models, segments
+        The models by the names of their tiers, of which the first drafts, and the items.
+    with_states
+        Whether the hidden states of drafts are kept.
+    notes
+        Who makes the notes of each tier's requests; None for none at all.
+
+    Raises
+    ------
+    UsageError
+        As of ``open_tier``.
+    """
+    drafting = next(iter(models))
+    return [
+        open_tier(
+            name,
+            model,
+            segments,
+            with_logprobs=name == drafting,
+            with_states=with_states and name == drafting,
+            notes=None if notes is None else notes[name],
+        )
+        for name, model in models.items()
+    ]
 
 
 def open_tier(

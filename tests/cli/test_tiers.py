@@ -168,7 +168,7 @@ def test_a_retranslation_that_is_kept_out_leaves_the_draft(translate, shell, lad
     mid, top = whole.routers
     careful = [with_chooser(mid, keeps=True), with_chooser(top, keeps=False)]
     save_ladder(Ladder(careful, whole.blends), shell.folder / "careful.router")
-    tiers = [x for n in NAMES for x in ("--tier", ladder.cards[n])]
+    tiers = ladder.tiers()
     result = translate("--explain", tiers=[*tiers, "--router", "careful.router"])
     assert result.code == 0, result.stderr
     rows = rows_of(shell.folder / "out.tsv")
@@ -261,7 +261,7 @@ def test_a_run_with_tiers_is_a_memory(translate, shell, folder, ladder):
 
 
 def test_calibrate_reports_each_tier_and_writes_a_ladder(shell, corpus, ladder, little_training):
-    tiers = [x for n in NAMES for x in ("--tier", ladder.cards[n])]
+    tiers = ladder.tiers()
     command = ["calibrate", "in.tsv", "--from", "en", "--to", "de", "-o", "new.router", *tiers]
     result = shell.run(*command, "--folds", "3", "--quiet")
     assert result.code == 0, result.stderr
@@ -310,7 +310,7 @@ def test_what_is_no_choice_of_tiers_is_refused(fails, shell, corpus, ladder, nam
 
 
 def test_without_a_router_for_each_tier_nothing_is_spent(fails, shell, corpus, ladder):
-    tiers = [x for n in NAMES for x in ("--tier", ladder.cards[n])]
+    tiers = ladder.tiers()
     languages = ["--from", "en", "--to", "de"]
     error, hint = fails("translate", "in.tsv", *tiers, *languages, "--budget", "1")
     assert "no router for en-de with nano + mid" in error and "calibrate" in hint
@@ -330,7 +330,7 @@ def test_a_dearer_model_first_is_remarked(shell, corpus, ladder):
 
 
 def test_given_hypotheses_have_no_tiers(fails, shell, corpus, ladder):
-    tiers = [x for n in NAMES for x in ("--tier", ladder.cards[n])]
+    tiers = ladder.tiers()
     error, _ = fails(
         "calibrate", "in.tsv", *tiers, "--from", "en", "--to", "de", "-o", "r.router",
         "--draft-column", "source", "--retranslation-column", "reference",
@@ -470,14 +470,14 @@ def test_a_blend_predicts_each_tier_from_all_routers(translate, shell, ladder, f
     gains = {}
     for name, blends in (("swapped", swapped), ("alone", alone)):
         save_ladder(Ladder(whole.routers, blends), shell.folder / f"{name}.router")
-        tiers = [x for n in NAMES for x in ("--tier", ladder.cards[n])]
+        tiers = ladder.tiers()
         options = [*tiers, "--router", f"{name}.router"]
         assert translate("--restart", "--overwrite", tiers=options).code == 0
         table = pq.read_table(folder / "plan.parquet")
         gains[name] = [table.column(f"predicted_gain.{n}").to_pylist() for n in NAMES[1:]]
     assert gains["swapped"] == gains["alone"][::-1] != gains["alone"]
     # In another order the same routers say the same of the same tiers.
-    tiers = [x for n in ("nano", "top", "mid") for x in ("--tier", ladder.cards[n])]
+    tiers = ladder.tiers("nano", "top", "mid")
     assert translate("-o", "other.tsv", tiers=[*tiers, "--router", "swapped.router"]).code == 0
     table = pq.read_table(shell.folder / "other.tsv.routelmt" / "plan.parquet")
     other = [table.column(f"predicted_gain.{n}").to_pylist() for n in NAMES[1:]]
