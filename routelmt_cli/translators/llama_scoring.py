@@ -12,10 +12,11 @@ draft that the model would have written greedily so has the statistics of writin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,11 +30,13 @@ from routelmt_cli.translators.protocol import Outcome, ScoreRequest
 from routelmt_cli.translators.token_statistics import TokenStatistics, token_statistics
 
 _OUTPUT_ROWS = 128  # bounds llama.cpp's logits: 134 MB of them at a vocabulary of 2^18
+_Asked = TypeVar("_Asked")
+
 _END = -1  # stands for the most probable token that ends a text
 
 
 @dataclass(slots=True, eq=False)
-class _Text:
+class ScoredText:
     """A part of a draft behind its prompt.
 
     Attributes
@@ -144,24 +147,36 @@ class LlamaScorer(LlamaSession):
 
     def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Sequence[Outcome]]:
         """Score the drafts; each sequence of outcomes is one commit."""
+        for group in self.evaluated(requests, self._texts):
+            yield [self._outcome(request, texts) for request, texts in group]
+
+    def evaluated(
+        self, requests: Iterable[_Asked], texts_of: Callable[[_Asked], list[ScoredText]]
+    ) -> Iterator[list[tuple[_Asked, list[ScoredText]]]]:
+        """Yield requests with their texts, which were evaluated, in groups as they came.
+
+        Parameters
+        ----------
+        requests
+            Of any kind.
+        texts_of
+            Makes the texts of one.
+        """
         remaining = iter(requests)
         with self._alone():
             while group := list(islice(remaining, self.group_size)):
-                texts = [self._texts(request) for request in group]
+                texts = [texts_of(request) for request in group]
                 together = [text for parts in texts for text in parts]
                 for texts_that_fit in self._that_fit(together):
                     self._evaluate(texts_that_fit)
-                yield [
-                    self._outcome(request, parts)
-                    for request, parts in zip(group, texts, strict=True)
-                ]
+                yield list(zip(group, texts, strict=True))
 
-    def _texts(self, request: ScoreRequest) -> list[_Text]:
+    def _texts(self, request: ScoreRequest) -> list[ScoredText]:
         prompts = self._prompter.draft_prompts(
             request.source, request.draft, blank=self._with_states
         )
         return [
-            _Text(
+            ScoredText(
                 part.prompt,
                 [*part.draft, _END] if part.has_end and len(self._ends) else part.draft,
                 whole=part.whole,
@@ -169,9 +184,9 @@ class LlamaScorer(LlamaSession):
             for part in prompts
         ]
 
-    def _that_fit(self, texts: Sequence[_Text]) -> Iterator[list[_Text]]:
+    def _that_fit(self, texts: Sequence[ScoredText]) -> Iterator[list[ScoredText]]:
         """Divide texts into groups that the cache can hold."""
-        group: list[_Text] = []
+        group: list[ScoredText] = []
         free = room = self._context.cells - self.prefix_tokens
         for text in texts:
             if group and (len(group) == self.group_size or text.cells > free):
@@ -182,7 +197,7 @@ class LlamaScorer(LlamaSession):
         if group:
             yield group
 
-    def _outcome(self, request: ScoreRequest, texts: list[_Text]) -> Outcome:
+    def _outcome(self, request: ScoreRequest, texts: list[ScoredText]) -> Outcome:
         statistics = TokenStatistics.concatenate(part for text in texts for part in text.statistics)
         states = [text.state.result() for text in texts if self._with_states]
         return Outcome(
@@ -197,7 +212,7 @@ class LlamaScorer(LlamaSession):
             state=mean_state(states),
         )
 
-    def _evaluate(self, texts: list[_Text]) -> None:
+    def _evaluate(self, texts: list[ScoredText]) -> None:
         """Evaluate texts together, in sequences of their own that are dropped again."""
         try:
             if self._prompter.prefix:
@@ -209,7 +224,7 @@ class LlamaScorer(LlamaSession):
             for index in range(len(texts)):
                 self._context.drop_sequence(index + 1)
 
-    def _evaluate_prompts(self, texts: list[_Text]) -> None:
+    def _evaluate_prompts(self, texts: list[ScoredText]) -> None:
         """Evaluate all but the prompts' last tokens, whose logits nobody needs."""
         rows = _Rows.of([text.prompt[:-1] for text in texts], [self.prefix_tokens] * len(texts))
         for block in rows.blocks(self._context.batch_tokens):
@@ -218,7 +233,7 @@ class LlamaScorer(LlamaSession):
             self._context.wants_logits[count - 1] = 1  # never read: see LlamaContext.evaluate
             self._context.decode(count)
 
-    def _evaluate_targets(self, texts: list[_Text]) -> None:
+    def _evaluate_targets(self, texts: list[ScoredText]) -> None:
         rows = _Rows.of(
             [text.inputs for text in texts],
             [self.prefix_tokens + len(text.prompt) - 1 for text in texts],

@@ -10,7 +10,7 @@ already: it decodes nothing, it says what the model thinks of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -80,6 +80,7 @@ class Outcome:
         float32 of shape (2 x width,), or None where not asked for: the model's hidden state, after
         its last norm, of the prompt's last token, then the mean over the text's own tokens (that
         of the prompt again where there are none). The mean over the parts where the text was cut.
+        Of a prober (see ``probing``) the first half alone.
     requests
         How many requests it took; one, unless it was sent again.
     unmetered
@@ -152,6 +153,11 @@ class TokenCounts:
     def prompt_bound(self) -> npt.NDArray[np.int64]:
         """The most tokens that can be charged as input, int64 of shape (n,)."""
         return self.prompt_tokens if self.most_prompt_tokens is None else self.most_prompt_tokens
+
+    @property
+    def prompts_alone(self) -> TokenCounts:
+        """The same where nothing is decoded after the prompts."""
+        return replace(self, cap_tokens=np.zeros_like(self.cap_tokens), retry=None)
 
 
 class Translator(Protocol):

@@ -197,6 +197,21 @@ class StandInTranslator:
         return int.from_bytes(digest, "big") / 2**64
 
 
+class StandInProber(StandInTranslator):
+    """Probe by hashing: outcomes have no text, and the first half of a draft's state."""
+
+    def count(self, sources: Sequence[str], notes: Sequence[Notes] | None = None) -> TokenCounts:
+        """Count words as tokens."""
+        return super().count(sources).prompts_alone
+
+    def _outcome(self, request: Request) -> Outcome:
+        if failed := self._trouble(request.item, request.source):
+            return failed
+        words = [word for piece in cut(request.source, self._limit).texts for word in piece.split()]
+        state = _state([self._luck(word) for word in words], [])
+        return Outcome(request.item, "", len(words), 0, state=state[: len(state) // 2])
+
+
 def _note_words(notes: Notes) -> int:
     """Count the words of all notes; the stand-in has room for any number of them."""
     pairs = [text for pair in (*notes.terms, *notes.near) for text in pair]
