@@ -23,6 +23,7 @@ import json
 import sys
 import tempfile
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ from routelmt_cli.run.options import (
     PairOptions,
     TranslateOptions,
 )
-from routelmt_cli.run.prediction import predict
+from routelmt_cli.run.prediction import draft_table, predict
 from routelmt_cli.run.progress import Silent
 from routelmt_cli.run.route import Route
 from routelmt_cli.run.segments import scan
@@ -168,9 +169,10 @@ def buy_everything(arguments: argparse.Namespace, cards: list[str], work: Path) 
         spender = Spender(journal, segments, budget_nanousd=None, deterministic=True, progress=show)
         for tier in tiers:
             spender.buy(tier, items, tier.name)
-        predictions = predict(journal, segments, small, routes, pair.label)
+        read = partial(draft_table, journal, segments, small)
+        predictions = predict(read, routes, pair.label, items)
         alone = [replace(route, blend=None) for route in routes]
-        unblended = predict(journal, segments, small, alone, pair.label)
+        unblended = predict(read, alone, pair.label, items)
         texts = [[one.text for one in journal.hypotheses(small.name, items.tolist())]]
         for route in routes:
             name = route.tier.name

@@ -12,7 +12,7 @@ import typer
 from routelmt_cli.corpus.invalid import OnInvalid
 from routelmt_cli.corpus.units import Units
 from routelmt_cli.errors import UsageError
-from routelmt_cli.run.options import CorpusOptions, PairOptions
+from routelmt_cli.run.options import CorpusOptions, PairOptions, RouteBy
 
 Languages: TypeAlias = tuple[str | None, str | None]
 """Source and target language as they were typed; None where they were not."""
@@ -105,6 +105,14 @@ MaxHours = Annotated[
         metavar="HOURS",
         help="Stop after so long; run it again and it continues.",
         show_default="no limit",
+    ),
+]
+RouteOption = Annotated[
+    RouteBy,
+    typer.Option(
+        "--route",
+        help="What routing looks at: drafts of everything, or probes of the sources before any "
+        "is drafted.",
     ),
 ]
 Engine = Annotated[

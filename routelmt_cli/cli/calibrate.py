@@ -10,7 +10,7 @@ import typer
 from routelmt_cli.cli import arguments
 from routelmt_cli.corpus.invalid import OnInvalid
 from routelmt_cli.errors import ExitCode
-from routelmt_cli.run.options import DEFAULT_LARGE, DEFAULT_SMALL
+from routelmt_cli.run.options import DEFAULT_LARGE, DEFAULT_SMALL, RouteBy
 
 
 def calibrate(
@@ -47,6 +47,10 @@ def calibrate(
         typer.Option(metavar="CARD", help="Model that retranslates.", show_default=DEFAULT_LARGE),
     ] = None,
     tier: arguments.Tiers = None,
+    route: Annotated[
+        RouteBy,
+        typer.Option(help="With probe, make a second router that looks at probes, not drafts."),
+    ] = RouteBy.DRAFT,
     score_with: Annotated[
         str | None,
         typer.Option(metavar="CARD", help="Model that says how likely given drafts are."),
@@ -145,6 +149,7 @@ def calibrate(
         prior=prior,
         score_with=score_with,
         guard_threshold=guard_threshold,
+        route_by=route,
     )
     with Console(quiet=quiet, verbosity=verbose) as console:
         console.show_calibration(run(options, console), output, as_json=as_json)

@@ -115,6 +115,9 @@ class Console:
 
         kept = sum(report.kept_drafts.values())
         table = plain_table(("tier", "segments", "spend"), numeric=(1, 2))
+        if report.probed:
+            spend = report.spend_by_tier_nanousd.get("probe", 0)
+            _add_row(table, f"probes ({report.probed:,})", "", format_usd(spend))
         for tier, model in report.models.items():
             _add_row(
                 table,
@@ -230,10 +233,13 @@ class Console:
             typer.echo(json.dumps(result.as_json(path), allow_nan=False))
             self.note(done)
             return
-        for number, (tier, one) in enumerate(result.calibrations.items()):
+        tables = dict(result.calibrations)
+        if result.probing is not None:
+            tables = {"by drafts": next(iter(tables.values())), "by probes": result.probing}
+        for number, (tier, one) in enumerate(tables.items()):
             if number:
                 self._answer.print()
-            if len(result.calibrations) > 1:
+            if len(tables) > 1:
                 self._answer.print(Text(printable(f"{tier}:")))
             header, *rows = report_rows(one.report)
             table = plain_table(header, numeric=range(1, len(header)))

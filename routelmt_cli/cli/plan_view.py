@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from rich.console import Console as RichConsole
+from rich.table import Table
 from rich.text import Text
 
 from routelmt_cli.budget.money import format_about_usd, format_usd
@@ -13,6 +14,8 @@ from routelmt_cli.cli.console import plain_table
 from routelmt_cli.cli.printable import printable
 from routelmt_cli.run.budget_curve import Offer
 from routelmt_cli.run.budget_plan import BudgetPlan
+from routelmt_cli.run.options import RouteBy
+from routelmt_cli.run.route_comparison import RouteComparison
 
 _NEVER_CUT = 500
 _OF_WHAT = ", the interval is for text like the calibration's"
@@ -43,6 +46,41 @@ def show_plan(plan: BudgetPlan) -> None:
     out.print()
     for line in _lines(plan):
         out.print(Text(printable(line)))
+    if plan.routes is not None:
+        out.print()
+        out.print(_routes_table(plan.routes))
+        for line in _route_lines(plan.routes):
+            out.print(Text(printable(line)))
+
+
+def _routes_table(routes: RouteComparison) -> Table:
+    table = plain_table(("budget", "by drafts", "by probes", ""), numeric=range(3))
+    for row in routes.rows:
+        table.add_row(
+            format_usd(row.budget_nanousd),
+            _gain(row.by_drafts),
+            _gain(row.by_probes),
+            "knee" if row == routes.at_knee else "",
+        )
+    return table
+
+
+def _route_lines(routes: RouteComparison) -> list[str]:
+    name = routes.recommended.value
+    knee = routes.at_knee
+    lines = [
+        "gain of a run from the start that routes by drafts (--route draft), or by probes before "
+        "anything is drafted (--route probe)",
+        f"recommended for text like this: --route {name}, {_gain(knee.by_drafts)} by drafts and "
+        f"{_gain(knee.by_probes)} by probes at {format_usd(knee.budget_nanousd)}",
+    ]
+    if routes.all_drafted and routes.recommended is RouteBy.PROBE:
+        lines.append("here all drafts are bought already, and translate goes on with them")
+    return lines
+
+
+def _gain(points: float | None) -> str:
+    return "too little" if points is None else f"{points:+.2f}"
 
 
 def _marks(plan: BudgetPlan) -> dict[Offer, str]:

@@ -11,7 +11,7 @@ from routelmt_cli.cli import arguments
 from routelmt_cli.corpus.invalid import OnInvalid
 from routelmt_cli.corpus.units import Units
 from routelmt_cli.errors import ExitCode, UsageError
-from routelmt_cli.run.options import DEFAULT_LARGE, DEFAULT_NEAR, DEFAULT_SMALL
+from routelmt_cli.run.options import DEFAULT_LARGE, DEFAULT_NEAR, DEFAULT_SMALL, RouteBy
 
 
 def translate(
@@ -44,6 +44,7 @@ def translate(
     tier: arguments.Tiers = None,
     router: arguments.RouterBundle = None,
     force_router: arguments.ForceRouter = False,
+    route: arguments.RouteOption = RouteBy.DRAFT,
     format_name: arguments.Format = None,
     source_column: arguments.SourceColumn = None,
     no_header: arguments.NoHeader = False,
@@ -140,6 +141,7 @@ def translate(
         overwrite=overwrite,
         restart=restart,
         engine=EngineOptions(engine, address),
+        route_by=route,
     )
     with Console(quiet=quiet, verbosity=verbose) as console:
         if stream is not None:

@@ -161,7 +161,7 @@ def calibrate(
     Parameters
     ----------
     table
-        Drafted segments in document order.
+        Drafted segments in document order; or of ones that are not drafted (see ``undrafted``).
     retranslations, labels
         Of the same segments.
     context
@@ -211,8 +211,10 @@ def calibrate(
     )
     seeds = tuple(range(options.seed, options.seed + options.seeds))
     risk = fit_risk(features, labels.gain, training_set.weight, folds, seeds, severe=options.severe)
-    after = _retranslation_features(table, retranslations.texts, groups, profiles)
-    chooser = fit_chooser(features, after, labels.gain, folds, seeds[:2])
+    chooser = None
+    if any(table.drafts):  # or else there is nothing to choose between
+        after = _retranslation_features(table, retranslations.texts, groups, profiles)
+        chooser = fit_chooser(features, after, labels.gain, folds, seeds[:2])
     limits = guard_limits(risk.risk, trained.predicted, risk.severe)
     report = {
         **out_of_fold_report(

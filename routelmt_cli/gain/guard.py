@@ -135,6 +135,39 @@ def keep_reasons(
     return [str(reason) for reason in reasons]
 
 
+def stands_alone(
+    sources: Sequence[str],
+    retranslations: Sequence[str],
+    truncated: NDArray[np.bool_],
+    *,
+    target_language: str | None = None,
+) -> NDArray[np.bool_]:
+    """Tell which retranslations may stand where there is no draft to compare them with.
+
+    Those that would replace a draft that is the source again; and which are not the source again
+    themselves, nor in another script than the target language's.
+
+    Parameters
+    ----------
+    sources, retranslations, truncated, target_language
+        As of ``keep_reasons``.
+
+    Returns
+    -------
+    numpy.ndarray
+        bool, shape (n,).
+    """
+    reasons = keep_reasons(
+        sources, sources, retranslations, truncated, target_language=target_language
+    )
+    alone = np.array([reason == TAKEN for reason in reasons], np.bool_)
+    alone &= ~_each(is_copy, sources, retranslations)
+    if not (expected := expected_scripts(target_language)) or not len(alone):
+        return alone
+    right = [0, *(SCRIPTS.index(name) for name in expected)]
+    return alone & np.isin(main_scripts(Texts.of(retranslations)), right)
+
+
 def _each(rule: Callable[..., bool], *columns: Sequence[str]) -> NDArray[np.bool_]:
     return np.fromiter(map(rule, *columns), np.bool_, len(columns[0]))
 

@@ -1,10 +1,11 @@
-"""Ladders: the routers of several tiers that were calibrated together, as one folder.
+"""Ladders: several routers that were calibrated together, as one folder.
 
 Routers go in and come out, one for each tier that retranslates, all of them for the same model that
-drafts. ``NAME.router/`` holds ``ladder.json``, which lists the folders beside it and says how their
-predictions are blended (:mod:`routelmt_cli.gain.blending`), and each folder is a whole bundle of
-:mod:`routelmt_cli.gain.bundle`, which can be used on its own. Where one tier retranslates, the
-folder is that bundle itself. What always holds: as of bundles.
+drafts; and, where one tier does, perhaps a second one of it that looks at probes in the place of
+drafts. ``NAME.router/`` holds ``ladder.json``, which lists the folders beside it and says how the
+tiers' predictions are blended (:mod:`routelmt_cli.gain.blending`), and each folder is a whole
+bundle of :mod:`routelmt_cli.gain.bundle`; that of a tier can be used on its own. A single router is
+that bundle itself. What always holds: as of bundles.
 """
 
 from __future__ import annotations
@@ -31,16 +32,20 @@ from routelmt_cli.gain.router import Router
 
 MOST_ROUTERS = 7
 
+ROUTE, PROBE = "route", "probe"
+"""What a bundle's figures say of a router that looks at probes."""
+
 _FORMAT = "routelmt ladder"
 _VERSION = 1
 _MOST_BYTES = 1 << 12
+_PROBING = "probing.router"
 _NAME = re.compile(r"tier-[1-9]\.router")
 _LARGEST = 1e6
 
 
 @dataclass(frozen=True)
 class Ladder:
-    """Routers of tiers that were calibrated together.
+    """Routers that were calibrated together.
 
     Attributes
     ----------
@@ -48,14 +53,17 @@ class Ladder:
         One for each tier that retranslates, in the order of the tiers.
     blends
         One for each router, over the predictions of all; none where there is one router.
+    probing
+        The only tier's router of segments that are not drafted; None where none was calibrated.
     """
 
     routers: Sequence[Router]
     blends: Sequence[Blend] = ()
+    probing: Router | None = None
 
 
 def save_ladder(ladder: Ladder, path: Path, *, overwrite: bool = False) -> None:
-    """Write one router as a bundle, several as a ladder; whole or not at all.
+    """Write a single router as a bundle, several as a ladder; whole or not at all.
 
     Parameters
     ----------
@@ -70,7 +78,7 @@ def save_ladder(ladder: Ladder, path: Path, *, overwrite: bool = False) -> None:
         As of ``save_files``.
     """
     routers = ladder.routers
-    if len(routers) == 1:
+    if len(routers) == 1 and ladder.probing is None:
         save_bundle(routers[0], path, overwrite=overwrite)
         return
     names = [f"tier-{number}.router" for number in range(1, len(routers) + 1)]
@@ -80,8 +88,12 @@ def save_ladder(ladder: Ladder, path: Path, *, overwrite: bool = False) -> None:
         "routers": names,
         "blends": [asdict(blend) for blend in ladder.blends],
     }
+    named = dict(zip(names, routers, strict=True))
+    if ladder.probing is not None:
+        description["probing"] = _PROBING
+        named[_PROBING] = ladder.probing
     files = {LADDER: json.dumps(description, indent=1).encode() + b"\n"}
-    for name, router in zip(names, routers, strict=True):
+    for name, router in named.items():
         files |= {f"{name}/{file}": content for file, content in bundle_files(router).items()}
     save_files(files, path, overwrite=overwrite)
 
@@ -110,23 +122,38 @@ def load_ladder(path: Path) -> Ladder:
         refuse_file(file, "does not describe a ladder of routers")
     if value.get("format_version") != _VERSION:
         refuse_file(file, f"is not of version {_VERSION}", "install the routelmt that wrote it")
-    names = value.get("routers")
-    if not isinstance(names, list) or not 1 < len(names) <= MOST_ROUTERS:
-        refuse_file(file, f"routers is not a list of 2 to {MOST_ROUTERS}")
+    names, probing = value.get("routers"), value.get("probing")
+    if probing not in (None, _PROBING):
+        refuse_file(file, "names a router of probes of no known kind")
+    least = 2 if probing is None else 1
+    if not isinstance(names, list) or not least <= len(names) <= MOST_ROUTERS:
+        refuse_file(file, f"routers is not a list of {least} to {MOST_ROUTERS}")
+    if probing is not None and len(names) > 1:
+        refuse_file(file, "has a router of probes beside several tiers")
     if not all(isinstance(name, str) and _NAME.fullmatch(name) for name in names):
         refuse_file(file, "routers holds a name of no known kind")
+    listed = names if probing is None else [*names, probing]
     found = {one.name for one in path.iterdir() if not one.name.startswith(".")}
-    for name in sorted(found - {LADDER, NOTES, *names}):
+    for name in sorted(found - {LADDER, NOTES, *listed}):
         refuse_file(path / name, f"is not listed in {LADDER}", "remove it, or get a new copy")
-    for name in names:
+    for name in listed:
         if (path / name).is_symlink():
             refuse_file(path / name, "is a link")
-    routers = [load_bundle(path / name) for name in names]
+    routers = [load_bundle(path / name) for name in listed]
     first = routers[0].metadata
     for router in routers:
         if (router.metadata.small, router.metadata.pairs) != (first.small, first.pairs):
             refuse_file(file, "lists routers of several models that draft, or of other languages")
+    if probing is not None:
+        if routers[-1].metadata.large != first.large or not looks_at_probes(routers[-1]):
+            refuse_file(file, "lists a router of probes that is none of its tier")
+        return Ladder(routers[:1], (), routers[-1])
     return Ladder(routers, _blends(value.get("blends"), len(routers), file))
+
+
+def looks_at_probes(router: Router) -> bool:
+    """Say whether a router was calibrated on probes in the place of drafts."""
+    return router.metadata.figures.get(ROUTE) == PROBE
 
 
 def _blends(value: object, routers: int, file: Path) -> list[Blend]:

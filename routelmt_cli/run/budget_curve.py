@@ -86,6 +86,9 @@ class Steps:
         int64: how many rows each is, and the tokens of one of them.
     sent
         bool: which were retranslated already.
+    counted
+        float64: what each is said to gain, times what it counts, where that is another figure than
+        the one it is chosen by; None for ``value``.
     """
 
     value: FloatArray
@@ -95,6 +98,7 @@ class Steps:
     repeats: IntArray
     source_tokens: IntArray
     sent: BoolArray
+    counted: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -178,6 +182,9 @@ class BudgetCurve:
         self._counted = self._along(steps.weight)
         self._squares = self._along(steps.weight**2)
         self._bought = float(steps.value[steps.sent].sum())
+        self._value = self._bought + self._frontier.value
+        if steps.counted is not None:
+            self._value = self._along(steps.counted)
         self._sampling = self._sampling_errors(value) if whole.sampled else np.zeros(len(_GRID))
 
     def _along(self, column: npt.NDArray[np.number]) -> FloatArray:
@@ -260,8 +267,7 @@ class BudgetCurve:
 
     def _offer(self, budget_nanousd: int, count: int) -> Offer:
         money, frontier = self._money, self._frontier
-        value = self._bought + float(frontier.value[count])
-        gain = value / self._weight
+        gain = float(self._value[count]) / self._weight
         cost = money.fixed + (money.prefix if count else 0) + int(frontier.cost_nanousd[count])
         price = frontier.price(count)
         offer = Offer(

@@ -19,6 +19,7 @@ from routelmt_cli.budget.money import format_usd
 from routelmt_cli.errors import BudgetError, UsageError
 from routelmt_cli.gain.accuracy import LEVEL, Accuracy
 from routelmt_cli.run.budget_curve import BudgetCurve, Offer
+from routelmt_cli.run.floor import Floor
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.opened import Run
 from routelmt_cli.run.options import PlanOptions
@@ -26,10 +27,9 @@ from routelmt_cli.run.pipeline import open_run, refuse_small_budget
 from routelmt_cli.run.planning import drift_warning
 from routelmt_cli.run.prediction import Prediction
 from routelmt_cli.run.progress import Progress
+from routelmt_cli.run.route_comparison import Compared, RouteComparison, compare_routes
 from routelmt_cli.run.run_curve import make_curve, predict_items
 from routelmt_cli.run.setup import find_accuracy
-from routelmt_cli.run.spending import needed_nanousd
-from routelmt_cli.run.tiers import Tier
 
 _DIGITS = 6
 
@@ -58,6 +58,8 @@ class BudgetPlan:
         Standard error in points that the sample makes at the knee; None for a whole corpus.
     has_intervals
         Whether the calibration says how sure predictions are.
+    routes
+        Routing by drafts and by probes compared; None where there is no router of probes.
     remarks
         What else is to be said, a line each.
     """
@@ -74,6 +76,7 @@ class BudgetPlan:
     target: Offer | None
     sampling_error: float | None
     has_intervals: bool
+    routes: RouteComparison | None
     remarks: list[str]
 
     def as_json(self) -> dict[str, Any]:
@@ -93,14 +96,24 @@ class BudgetPlan:
             "target": None if self.target is None else _as_json(self.target),
             "offers": [_as_json(one) for one in self.offers],
             "points": [_as_json(one) for one in self.points],
+            "routes": None if self.routes is None else _routes_as_json(self.routes),
             "remarks": self.remarks,
         }
 
 
-def _as_json(offer: Offer) -> dict[str, Any]:
+def _as_json(offer: Offer | Compared) -> dict[str, Any]:
     return {
         name: _rounded(value) if isinstance(value, float) else value
         for name, value in asdict(offer).items()
+    }
+
+
+def _routes_as_json(routes: RouteComparison) -> dict[str, Any]:
+    return {
+        "recommended": routes.recommended.value,
+        "at_knee": _as_json(routes.at_knee),
+        "rows": [_as_json(one) for one in routes.rows],
+        "all_drafted": routes.all_drafted,
     }
 
 
@@ -122,16 +135,16 @@ def plan(options: PlanOptions, progress: Progress) -> BudgetPlan:
         As ``translate`` raises it.
     """
 
-    def check_before(small: Tier, budget_nanousd: int, journal: Journal | None = None) -> None:
-        items = sampled_items(len(small.worst_nanousd), options.sample)
-        needed = needed_nanousd(journal, small, items)
+    def check_before(floor: Floor, budget_nanousd: int, journal: Journal | None = None) -> None:
+        items = sampled_items(len(floor.every), options.sample)
+        needed = floor.needed_nanousd(journal, items)
         if needed and not options.spends:
             whole = needed + (0 if journal is None else journal.committed_nanousd())
             raise UsageError(
                 f"drafts are missing, which may cost up to {format_usd(needed)}",
                 hint=f"allow them with --budget {format_usd(whole)[1:]}; nothing more was spent",
             )
-        refuse_small_budget(small, budget_nanousd, journal, items)
+        refuse_small_budget(floor, budget_nanousd, journal, items)
 
     with open_run(
         options.run, progress, check_before, plans_only=True, keeps_budget=not options.spends
@@ -190,6 +203,7 @@ def _found(
         target=_target(options, curve),
         sampling_error=error,
         has_intervals=accuracy is not None,
+        routes=compare_routes(run, items, predictions),
         remarks=_remarks(run, items, predictions, error, accuracy),
     )
 

@@ -28,7 +28,12 @@ from routelmt_cli.gain.labels import gain_labels
 from routelmt_cli.gain.ladder import Ladder, save_ladder
 from routelmt_cli.gain.router import Router
 from routelmt_cli.run import folder as run_folder
-from routelmt_cli.run.calibration_training import Labelled, refuse_too_few, train
+from routelmt_cli.run.calibration_training import (
+    Labelled,
+    refuse_too_few,
+    train,
+    train_on_probes,
+)
 from routelmt_cli.run.continuing import open_journal
 from routelmt_cli.run.corpus_input import CorpusInput, open_input
 from routelmt_cli.run.engines.engine import open_engine
@@ -45,7 +50,7 @@ from routelmt_cli.run.labelled_input import (
 from routelmt_cli.run.language_detection import can_detect
 from routelmt_cli.run.language_pairs import LanguagePair, no_languages
 from routelmt_cli.run.length_strata import sample_by_length
-from routelmt_cli.run.options import CalibrateOptions
+from routelmt_cli.run.options import CalibrateOptions, RouteBy
 from routelmt_cli.run.pair import Pair, find_pair, model_identity
 from routelmt_cli.run.prediction import draft_table
 from routelmt_cli.run.progress import Progress, Silent
@@ -53,16 +58,24 @@ from routelmt_cli.run.segments import Segments, scan
 from routelmt_cli.run.source_language import language_of_run
 from routelmt_cli.run.spending import Spender, needed_nanousd
 from routelmt_cli.run.tiers import LARGE, Tier, open_tiers
+from routelmt_cli.translators.probing import ProbingModel
 
 _MAX_TEXT = 2_000  # well below what a bundle's reader refuses
 
 
 @dataclass(frozen=True)
 class CalibrationResult:
-    """What a calibration made, by the tiers that retranslate, and what it cost."""
+    """What a calibration made, by the tiers that retranslate, and what it cost.
+
+    Attributes
+    ----------
+    probing
+        Of the router that looks at probes; None where none was asked for.
+    """
 
     calibrations: Mapping[str, Calibration]
     spend_nanousd: int
+    probing: Calibration | None = None
 
     def as_json(self, path: Path) -> dict[str, Any]:
         """Return what the bundle at a path is, its report and its price as plain JSON values."""
@@ -76,6 +89,7 @@ class CalibrationResult:
             "metric": metadata.metric_signature,
             "spend_nanousd": self.spend_nanousd,
             **(next(iter(own.values())) if len(own) == 1 else {"tiers": own}),
+            **({} if self.probing is None else {"probing": _as_json(self.probing.router)}),
         }
 
 
@@ -102,8 +116,13 @@ def calibrate(options: CalibrateOptions, progress: Progress | None = None) -> Ca
     _refuse_output(options.output, overwrite=options.overwrite)
     _refuse_values(options)
     if options.draft_column is not None or options.retranslation_column is not None:
+        if options.route_by is RouteBy.PROBE:
+            raise UsageError(
+                "--route probe needs the hidden states of a model that runs here",
+                hint="leave the columns of hypotheses out, so that both models make them",
+            )
         calibration, spend_nanousd = calibrate_given(options, progress)
-        return _saved({LARGE: calibration}, spend_nanousd, options)
+        return _saved(_Made({LARGE: calibration}), spend_nanousd, options)
     return _calibrate_with_models(options, progress)
 
 
@@ -117,6 +136,8 @@ def _calibrate_with_models(options: CalibrateOptions, progress: Progress) -> Cal
             begun = None if options.restart else run_folder.beside(options.output)
             from_language = language_of_run(source, begun, to_language, progress)
         pair = find_pair(options.pair, str(from_language), to_language)
+        if options.route_by is RouteBy.PROBE:
+            ProbingModel.of(pair.small)  # before anything is spent
         begun_with = identity(source, pair, deterministic=options.pair.deterministic)
         with RunFolder(run_folder.beside(options.output)) as folder:
             segments = scan(source.corpus, folder.sources)
@@ -132,19 +153,27 @@ def _calibrate_with_models(options: CalibrateOptions, progress: Progress) -> Cal
                 input_name=source.name,
                 check_before=partial(_refuse_small_budget, options.budget_nanousd, corpus),
             ) as journal:
-                made, blends = _calibrate(options, pair, corpus, journal, progress)
-                return _saved(made, journal.spend_nanousd(), options, blends)
+                made = _calibrate(options, pair, corpus, journal, progress)
+                return _saved(made, journal.spend_nanousd(), options)
 
 
-def _saved(
-    calibrations: Mapping[str, Calibration],
-    spend_nanousd: int,
-    options: CalibrateOptions,
-    blends: Sequence[Blend] = (),
-) -> CalibrationResult:
-    ladder = Ladder([one.router for one in calibrations.values()], blends)
+@dataclass(frozen=True)
+class _Made:
+    """What training made, by the tiers that retranslate."""
+
+    calibrations: Mapping[str, Calibration]
+    blends: Sequence[Blend] = ()
+    probing: Calibration | None = None
+
+
+def _saved(made: _Made, spend_nanousd: int, options: CalibrateOptions) -> CalibrationResult:
+    ladder = Ladder(
+        [one.router for one in made.calibrations.values()],
+        made.blends,
+        None if made.probing is None else made.probing.router,
+    )
     save_ladder(ladder, options.output, overwrite=options.overwrite)
-    return CalibrationResult(calibrations, spend_nanousd)
+    return CalibrationResult(made.calibrations, spend_nanousd, made.probing)
 
 
 def _refuse_what_needs_hypotheses(options: CalibrateOptions) -> None:
@@ -252,7 +281,7 @@ def _read(
 
 def _calibrate(
     options: CalibrateOptions, pair: Pair, corpus: _Corpus, journal: Journal, progress: Progress
-) -> tuple[dict[str, Calibration], list[Blend]]:
+) -> _Made:
     """Buy every model's translations, and train a router for each that retranslates."""
     drafting, *retranslating = corpus.tiers
     several = len(retranslating) > 1
@@ -268,13 +297,17 @@ def _calibrate(
         spender.buy(drafting, corpus.usable, "drafting")
         for tier in retranslating:
             spender.buy(tier, corpus.usable, f"retranslating{f' with {tier.name}' * several}")
-    made, rows = {}, {}
+    made, rows, probing = {}, {}, None
     for tier in retranslating:
         stage = f"training{f' the router of {tier.name}' * several}"
         progress.stage(stage, 0, journal.spend_nanousd())
         rows[tier.name] = _items_of(corpus, journal, tier)
-        made[tier.name] = _train(options, pair, corpus, journal, tier, rows[tier.name])
-    return made, _blends(made, rows) if several else []
+        data = _labelled(pair, corpus, journal, tier, rows[tier.name])
+        made[tier.name] = train(options, data)
+        if options.route_by is RouteBy.PROBE:
+            progress.stage("training the router of probes", 0, journal.spend_nanousd())
+            probing = train_on_probes(options, data)
+    return _Made(made, _blends(made, rows) if several else [], probing)
 
 
 def _items_of(corpus: _Corpus, journal: Journal, tier: Tier) -> npt.NDArray[np.int64]:
@@ -316,14 +349,10 @@ def _refuse_small_budget(
         )
 
 
-def _train(
-    options: CalibrateOptions,
-    pair: Pair,
-    corpus: _Corpus,
-    journal: Journal,
-    tier: Tier,
-    items: npt.NDArray[np.int64],
-) -> Calibration:
+def _labelled(
+    pair: Pair, corpus: _Corpus, journal: Journal, tier: Tier, items: npt.NDArray[np.int64]
+) -> Labelled:
+    """Gather what a tier's router is trained on."""
     small = corpus.tiers[0]
     table = draft_table(journal, corpus.segments, small, items)
     bought = journal.hypotheses(tier.name, items.tolist())
@@ -342,7 +371,7 @@ def _train(
         target_language=pair.target_language,
         metric=corpus.metric,
     )
-    data = Labelled(
+    return Labelled(
         name=corpus.name,
         table=table,
         retranslations=retranslations,
@@ -352,7 +381,6 @@ def _train(
         small=model_identity(pair.small),
         large=model_identity(tier.model),
     )
-    return train(options, data)
 
 
 def _of_items(column: list[str] | None, items: npt.NDArray[np.int64]) -> list[str] | None:

@@ -26,14 +26,18 @@ from routelmt_cli.gain.calibration import (
 )
 from routelmt_cli.gain.catalogue import shipped_prior
 from routelmt_cli.gain.labels import GainLabels
+from routelmt_cli.gain.ladder import PROBE, ROUTE
 from routelmt_cli.gain.metadata import MAX_PAIRS, ModelIdentity
 from routelmt_cli.gain.router import Router
 from routelmt_cli.gain.training import MIN_SEGMENTS
+from routelmt_cli.gain.undrafted import without_drafts
 from routelmt_cli.run.language_pairs import LanguagePair
 from routelmt_cli.run.options import CalibrateOptions
 
 DEFAULT_PRIOR = "default"
 NO_PRIOR = "none"
+
+_TOKENS_RATIO = "draft_tokens_per_source_token"
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,29 @@ def train(options: CalibrateOptions, data: Labelled) -> Calibration:
     return _with_figures(made, data)
 
 
+def train_on_probes(options: CalibrateOptions, data: Labelled) -> Calibration:
+    """Train a router that knows sources and probes alone.
+
+    No prior enters: what is shipped looks at drafts.
+
+    Parameters
+    ----------
+    options, data
+        As of ``train``; of drafts with hidden states, of which the probes are a part.
+
+    Raises
+    ------
+    UsageError
+        As ``train`` raises it.
+    """
+    undrafted = dataclasses.replace(
+        data,
+        table=without_drafts(data.table),
+        figures={**data.figures, _TOKENS_RATIO: _tokens_ratio(data.table), ROUTE: PROBE},
+    )
+    return train(dataclasses.replace(options, prior=NO_PRIOR), undrafted)
+
+
 def _prior(name: str) -> Router | None:
     """Load the router that training starts from."""
     if name == NO_PRIOR:
@@ -134,10 +161,13 @@ def _prior(name: str) -> Router | None:
 
 def _with_figures(made: Calibration, data: Labelled) -> Calibration:
     """Add what the report of the training cannot know."""
-    ratio = float(data.table.draft_tokens.sum() / max(1, data.table.source_tokens.sum()))
-    figures = {**made.report, "draft_tokens_per_source_token": round(ratio, 4), **data.figures}
+    figures = {**made.report, _TOKENS_RATIO: _tokens_ratio(data.table), **data.figures}
     metadata = dataclasses.replace(made.router.metadata, figures=figures)
     return dataclasses.replace(made, router=dataclasses.replace(made.router, metadata=metadata))
+
+
+def _tokens_ratio(table: DraftTable) -> float:
+    return round(float(table.draft_tokens.sum() / max(1, table.source_tokens.sum())), 4)
 
 
 def rows_by_pair(

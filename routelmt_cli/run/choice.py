@@ -290,10 +290,12 @@ def _reasons(
 ) -> list[str]:
     """Ask the rules about retranslations."""
     items = [one.item for one in bought]
+    sources = segments.sources.take(np.array(items, np.int64))
     drafts = journal.texts(drafting, items)
     return keep_reasons(
-        segments.sources.take(np.array(items, np.int64)),
-        [drafts[item] for item in items],
+        sources,
+        # What stands without a draft is one that would replace the source again.
+        [drafts.get(item, source) for item, source in zip(items, sources, strict=True)],
         [one.text for one in bought],
         np.array([one.truncated for one in bought], np.bool_),
         target_language=target_language,

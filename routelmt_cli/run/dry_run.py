@@ -9,6 +9,7 @@ import dataclasses
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,22 @@ from routelmt_cli.run.continuing import (
 from routelmt_cli.run.corpus_input import open_input
 from routelmt_cli.run.folder import RunFolder
 from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.late_drafts import predict_drafts
 from routelmt_cli.run.options import TranslateOptions
+from routelmt_cli.run.owed_drafts import OwedDrafts
 from routelmt_cli.run.pipeline import worst_of_all
-from routelmt_cli.run.planning import RunPlan
-from routelmt_cli.run.prediction import predict, predict_draft_tokens
+from routelmt_cli.run.planning import DraftsToCome, RunPlan
+from routelmt_cli.run.prediction import (
+    ReadTable,
+    draft_table,
+    predict,
+    predict_draft_tokens,
+)
 from routelmt_cli.run.preparation import prepare, reserved_columns
+from routelmt_cli.run.probes import probe_table
 from routelmt_cli.run.progress import Progress
 from routelmt_cli.run.route import Route
-from routelmt_cli.run.segments import Segments, scan
+from routelmt_cli.run.segments import scan
 from routelmt_cli.run.spending import left_nanousd, needed_nanousd
 from routelmt_cli.run.tiers import Tier
 from routelmt_cli.run.wishes import Wishes, read_wishes
@@ -47,7 +56,7 @@ class Estimate:
     Attributes
     ----------
     begun
-        Whether some drafts are bought already.
+        Whether some drafts or probes are bought already.
     draft_cost_nanousd, draft_worst_nanousd
         Of the drafts that are still to be bought: predicted, and at most.
     large_cost_nanousd
@@ -66,6 +75,8 @@ class Estimate:
         The most of the text that may be retranslated; None for any share.
     remembered
         Rows that a translation memory answers.
+    probe_cost_nanousd
+        Of the probes that are still to be bought, exactly; None where drafts are looked at.
     budget_is_given
         Whether the budget was asked for; otherwise it is the worst case of everything.
     """
@@ -86,6 +97,7 @@ class Estimate:
     budget_is_given: bool = True
     remembered: int = 0
     cost_by_tier_nanousd: dict[str, int] = field(default_factory=dict)
+    probe_cost_nanousd: int | None = None
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the figures as (name, value) texts."""
@@ -104,10 +116,13 @@ class Estimate:
             if self.refused:
                 left, drafts = 0, 0
             else:
-                drafts = self.spent_nanousd + self.draft_cost_nanousd
+                drafts = self.spent_nanousd + (self.probe_cost_nanousd or 0)
+                drafts += self.draft_cost_nanousd
                 left = max(0, self.budget_nanousd - drafts)
             most = 1.0 if self.share is None else self.share
             spent = [("spent already", format_usd(self.spent_nanousd))] if self.begun else []
+            if self.probe_cost_nanousd is not None:
+                spent.append(("probes", format_usd(self.probe_cost_nanousd)))
             return [
                 *rows,
                 *spent,
@@ -117,12 +132,15 @@ class Estimate:
                 *self._cost_rows(drafts, left, most),
             ]
         cost = int(self.plan.facts["cost_nanousd"])
+        to_come: int | None = self.plan.facts.get("drafts_nanousd")
+        others = [] if to_come is None else [("drafts of the others", format_usd(to_come))]
         return [
             *rows,
             ("spent already", format_usd(self.spent_nanousd)),
             ("retranslations planned", f"{int(self.plan.chosen.sum()):,}"),
             ("their predicted cost", format_usd(cost)),
-            ("predicted spend", format_usd(self.spent_nanousd + cost)),
+            *others,
+            ("predicted spend", format_usd(self.spent_nanousd + cost + (to_come or 0))),
             ("knapsack gap", f"{self.plan.facts['gap']:.2%}"),
         ]
 
@@ -133,7 +151,10 @@ class Estimate:
 
     def _cost_rows(self, drafts: int, left: int, most: float) -> list[tuple[str, str]]:
         """Say what retranslating everything costs, and what may be spent in all."""
-        spend = format_usd(drafts + min(left, int(self.large_cost_nanousd * most)))
+        more = self.large_cost_nanousd
+        if self.probe_cost_nanousd is not None:  # what is retranslated needs no draft
+            more = max(0, more - self.draft_cost_nanousd)
+        spend = format_usd(drafts + min(left, int(more * most)))
         if self._has_several:
             return [
                 *(
@@ -142,7 +163,7 @@ class Estimate:
                 ),
                 ("predicted spend, at most", spend),
             ]
-        share = min(most, left / self.large_cost_nanousd) if self.large_cost_nanousd else most
+        share = min(most, left / more) if more else most
         low, high = self.large_cost_range_nanousd
         return [
             ("retranslating all, predicted cost", format_usd(self.large_cost_nanousd)),
@@ -175,7 +196,8 @@ class Estimate:
     @property
     def needed_nanousd(self) -> int:
         """What the budget must be at least for drafting to begin."""
-        return self.draft_worst_nanousd + self.pinned_worst_nanousd
+        drafts = (self.probe_cost_nanousd or 0) + self.draft_worst_nanousd
+        return drafts + self.pinned_worst_nanousd
 
     def remarks(self) -> list[str]:
         """Return what else is to be said, a line each."""
@@ -189,10 +211,12 @@ class Estimate:
 
     def _remarks(self) -> list[str]:
         if self.plan is not None:
-            lines = ["planned from drafts that are already bought; no model was called"]
+            what = "drafts" if self.probe_cost_nanousd is None else "probes"
+            lines = [f"planned from {what} that are already bought; no model was called"]
             return lines if self.plan.drift_warning is None else [*lines, self.plan.drift_warning]
+        doing = "drafting" if self.probe_cost_nanousd is None else "probing"
         lines = [
-            "no model was called; which segments are retranslated is known after drafting",
+            f"no model was called; which segments are retranslated is known after {doing}",
         ]
         if not self._has_several:
             lines.append(
@@ -202,7 +226,7 @@ class Estimate:
         if self.refused:
             lines.append(
                 f"the budget must be at least {format_usd(self.needed_nanousd)} "
-                "for drafting to begin"
+                f"for {doing} to begin"
             )
         return lines
 
@@ -223,14 +247,15 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
         for remark in source.corpus.remarks():
             progress.note(remark)
         tiers = begun.open_tiers(source.corpus, segments)
-        small, routes = tiers[0], begun.routes(tiers)
+        small, routes, probing = tiers[0], begun.routes(tiers), begun.open_probing(segments)
         wishes = read_wishes(source.corpus, segments, tiers, options)
         budget = options.budget_nanousd
         if budget is None:
             budget = worst_of_all(tiers)
         sent = np.zeros(segments.items, np.bool_)
         pinned_worst = _pinned_worst(None, routes, wishes)
-        plan, spent, drafted = None, 0, np.zeros(segments.items, np.bool_)
+        plan, spent = None, 0
+        looked, owed = np.zeros(segments.items, np.bool_), np.ones(segments.items, np.bool_)
         records: list[OutputRecord] = []
         if (begun.folder / "run.json").exists():
             with RunFolder(begun.folder) as held:
@@ -239,20 +264,29 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
                     refuse_other_run(held, begun.identity, budget)
                     with Journal(held.journal) as journal:
                         spent = journal.spend_nanousd()
-                        drafted = journal.bought(small.name, segments.items)
+                        looked = journal.bought(small.name, segments.items)
+                        owed = ~looked
+                        if probing is not None:
+                            looked |= journal.bought(probing.name, segments.items)
+                            large = routes[0].tier
+                            owed = OwedDrafts(journal, segments, begun.pair, small, large).mask
                         for route in routes:
                             sent |= journal.sent(route.tier.name, segments.items)
                         pinned_worst = _pinned_worst(journal, routes, wishes)
-                        if drafted.all():
+                        if looked.all():
+                            read = draft_table if probing is None else probe_table
+                            router = routes[0].router
                             plan = _plan(
                                 held,
                                 wishes,
                                 budget,
                                 journal=journal,
-                                segments=segments,
-                                small=small,
+                                read=partial(read, journal, segments, small),
                                 routes=routes,
                                 pair=begun.pair.label,
+                                drafts=None
+                                if probing is None
+                                else predict_drafts(router, small, owed, journal),
                             )
         wishes.refuse_share(sent)
         if path is not None:
@@ -260,15 +294,15 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
         draft_tokens = predict_draft_tokens(routes[0].router, small)
         costs = [_costs(route, small, draft_tokens) for route in routes]
         cost, low, high = costs[-1]
-        draft_cost = _sum(small.cost_nanousd(draft_tokens)[~drafted])
-        prefix = 0 if drafted.any() else small.prefix_nanousd
+        draft_cost = _sum(small.cost_nanousd(draft_tokens)[owed])
+        prefix = 0 if looked.any() and probing is None else small.prefix_nanousd
         return Estimate(
             segments=segments.rows,
             distinct_segments=segments.items,
             budget_nanousd=budget,
-            begun=bool(drafted.any()),
+            begun=bool(looked.any()),
             draft_cost_nanousd=prefix + draft_cost,
-            draft_worst_nanousd=prefix + _sum(small.worst_nanousd[~drafted]),
+            draft_worst_nanousd=prefix + _sum(small.worst_nanousd[owed]),
             large_cost_nanousd=cost,
             large_cost_range_nanousd=(low, high),
             plan=plan,
@@ -281,6 +315,10 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
             cost_by_tier_nanousd={
                 route.tier.name: own[0] for route, own in zip(routes, costs, strict=True)
             },
+            probe_cost_nanousd=None
+            if probing is None
+            else _sum(probing.worst_nanousd[~looked])
+            + (0 if looked.any() else probing.prefix_nanousd),
         )
 
 
@@ -312,15 +350,17 @@ def _plan(
     budget_nanousd: int,
     *,
     journal: Journal,
-    segments: Segments,
-    small: Tier,
+    read: ReadTable,
     routes: Sequence[Route],
     pair: str,
+    drafts: DraftsToCome | None,
 ) -> RunPlan:
-    plan = planning.load_plan(folder.plan, budget_nanousd, wishes.share)
+    router = None if drafts is None else drafts.router
+    plan = planning.load_plan(folder.plan, budget_nanousd, wishes.share, router)
     if plan is None:
-        predictions = predict(journal, segments, small, routes, pair)
-        plan = planning.solve(predictions, wishes, journal, routes, budget_nanousd)
+        every = np.arange(len(wishes.weight), dtype=np.int64)
+        predictions = predict(read, routes, pair, every)
+        plan = planning.solve(predictions, wishes, journal, routes, budget_nanousd, drafts)
     return _what_remains(plan, journal, routes, budget_nanousd)
 
 

@@ -11,6 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
+from routelmt_cli.features.compute import DraftTable
 from routelmt_cli.protection.glossary import Glossary
 from routelmt_cli.run.corpus_input import CorpusInput
 from routelmt_cli.run.deadline import Deadline
@@ -18,7 +22,10 @@ from routelmt_cli.run.engines.engine import Engine
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.memory import Memory
 from routelmt_cli.run.options import TranslateOptions
+from routelmt_cli.run.owed_drafts import OwedDrafts
 from routelmt_cli.run.pair import Pair
+from routelmt_cli.run.prediction import draft_table
+from routelmt_cli.run.probes import probe_table
 from routelmt_cli.run.progress import Progress
 from routelmt_cli.run.route import Route
 from routelmt_cli.run.segments import Segments
@@ -64,6 +71,8 @@ class Run:
         The output file; None for standard output.
     engine
         Where the models run.
+    probing
+        The tier that segments are probed with; None where routing looks at their drafts.
     """
 
     source: CorpusInput
@@ -82,14 +91,25 @@ class Run:
     clock: Clock
     output: Path | None
     engine: Engine
+    probing: Tier | None = None
 
     @property
     def tiers(self) -> list[Tier]:
         """All tiers; the first drafts."""
         return [self.small, *(route.tier for route in self.routes)]
 
-    def spender(self, budget_nanousd: int) -> Spender:
-        """Return who buys for this run, within a budget."""
+    def table(self, items: npt.NDArray[np.int64]) -> DraftTable:
+        """Read what routing looks at, of items that are drafted, or probed, as columns."""
+        read = draft_table if self.probing is None else probe_table
+        return read(self.journal, self.segments, self.small, items)
+
+    def owed(self) -> OwedDrafts:
+        """Return the drafts that this run owes, if it is one that probes."""
+        large = self.routes[0].tier
+        return OwedDrafts(self.journal, self.segments, self.pair, self.small, large)
+
+    def spender(self, budget_nanousd: int, owed: OwedDrafts | None = None) -> Spender:
+        """Return who buys for this run, within a budget, while drafts are owed or not."""
         return Spender(
             self.journal,
             self.segments,
@@ -98,4 +118,5 @@ class Run:
             progress=self.progress,
             deadline=self.deadline,
             engine=self.engine,
+            owed=owed,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from routelmt_cli.corpus.invalid import OnInvalid
@@ -17,6 +18,15 @@ MOST_TIERS = 8
 ENGINES = ("local", "ray")
 
 _COLUMN = "column:"
+
+
+class RouteBy(str, Enum):
+    """What routing looks at; the values are what ``--route`` takes."""
+
+    DRAFT = "draft"
+    """Everything is drafted first, and the drafts are looked at."""
+    PROBE = "probe"
+    """Only what the small model's state says of each source; what stays small is drafted then."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +179,8 @@ class TranslateOptions:
         Forget what the run folder holds, and pay again.
     engine
         Where the models run.
+    route_by
+        What routing looks at.
     """
 
     corpus: CorpusOptions
@@ -193,8 +205,13 @@ class TranslateOptions:
     overwrite: bool = False
     restart: bool = False
     engine: EngineOptions = EngineOptions()
+    route_by: RouteBy = RouteBy.DRAFT
 
     def __post_init__(self) -> None:
+        if self.route_by is RouteBy.PROBE and (unsuited := self.not_for_probes):
+            raise UsageError(
+                f"--route probe does not go with {unsuited}", hint="leave one of them out"
+            )
         if self.weight not in ("length", "segment"):
             column_of(self.weight, "--weight", "length, segment or column:NAME")
         if not 0 <= self.near < 1:
@@ -231,6 +248,17 @@ class TranslateOptions:
                 "--share and --budget auto both choose how much is retranslated",
                 hint="leave one of them out",
             )
+
+    @property
+    def not_for_probes(self) -> str | None:
+        """What is asked for that routing by probes cannot do; None where it can do all."""
+        unsuited = {
+            "more than two tiers": len(self.pair.cards) > 2,
+            "--budget auto": self.auto_budget,
+            "--share": self.share is not None,
+            "--pin": self.pin is not None,
+        }
+        return next((name for name, is_given in unsuited.items() if is_given), None)
 
 
 def column_of(value: str, option: str = "", allowed: str = "column:NAME") -> str:
@@ -355,6 +383,8 @@ class CalibrateOptions:
         The gain, in points, from which a regression is severe.
     engine
         Where the models run.
+    route_by
+        Whether a second router is made, which looks at probes in the place of drafts.
     """
 
     corpus: CorpusOptions
@@ -380,3 +410,11 @@ class CalibrateOptions:
     score_with: str | None = None
     guard_threshold: float = -10.0
     engine: EngineOptions = EngineOptions()
+    route_by: RouteBy = RouteBy.DRAFT
+
+    def __post_init__(self) -> None:
+        if self.route_by is RouteBy.PROBE and len(self.pair.cards) > 2:
+            raise UsageError(
+                "--route probe does not go with more than two tiers",
+                hint="calibrate the pair that is to be probed on its own",
+            )

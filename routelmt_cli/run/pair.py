@@ -13,7 +13,7 @@ from routelmt_cli.corpus.added import MEMORY, NO_TIER
 from routelmt_cli.errors import UsageError
 from routelmt_cli.gain.metadata import ModelIdentity, pair_label
 from routelmt_cli.run.options import PairOptions
-from routelmt_cli.run.tiers import LARGE, SMALL
+from routelmt_cli.run.tiers import LARGE, PROBE, SMALL
 from routelmt_cli.translators.card import ModelCard
 from routelmt_cli.translators.catalogue import find_card
 from routelmt_cli.translators.languages import canonical_code
@@ -93,10 +93,10 @@ def _tier_names(cards: Sequence[ModelCard]) -> list[str]:
                 f"{card.card_path}: two tiers are named '{card.name}'",
                 hint="name every model once; tiers go by the names in their cards",
             )
-        if card.name in (NO_TIER, MEMORY):
+        if card.name in (NO_TIER, MEMORY, PROBE):
             raise UsageError(
-                f"{card.card_path}: a tier cannot be named '{card.name}', which the output says of "
-                "segments that no model translated",
+                f"{card.card_path}: a tier cannot be named '{card.name}', which routelmt itself "
+                "says of segments or of spend",
                 hint="change 'name' in a copy of the card",
             )
     return names

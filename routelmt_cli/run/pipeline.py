@@ -24,16 +24,20 @@ from routelmt_cli.run.continuing import OutputRecord, open_journal
 from routelmt_cli.run.corpus_input import open_input
 from routelmt_cli.run.deadline import Deadline
 from routelmt_cli.run.engines.engine import open_engine
+from routelmt_cli.run.floor import Floor
 from routelmt_cli.run.folder import RunFolder
 from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.late_drafts import buy_by_probes, drafts_to_come
 from routelmt_cli.run.memory import save_choice
 from routelmt_cli.run.opened import Clock, Run
 from routelmt_cli.run.options import TranslateOptions
+from routelmt_cli.run.owed_drafts import OwedDrafts
 from routelmt_cli.run.page import render
 from routelmt_cli.run.page.data import gather
 from routelmt_cli.run.planning import RunPlan
 from routelmt_cli.run.prediction import Prediction
 from routelmt_cli.run.preparation import prepare, reserved_columns
+from routelmt_cli.run.probes import not_drafted
 from routelmt_cli.run.progress import Progress, Silent
 from routelmt_cli.run.report import Report, make_report
 from routelmt_cli.run.retranslating import forget_passes, retranslate
@@ -75,7 +79,7 @@ def translate(options: TranslateOptions, progress: Progress | None = None) -> Re
 def open_run(
     options: TranslateOptions,
     progress: Progress,
-    check_before: Callable[[Tier, int, Journal | None], None],
+    check_before: Callable[[Floor, int, Journal | None], None],
     *,
     plans_only: bool = False,
     keeps_budget: bool = False,
@@ -89,8 +93,8 @@ def open_run(
     progress
         Who watches.
     check_before
-        Given the tier that drafts, the budget and the journal of a run that is continued; raises
-        where the run cannot be done, before anything is forgotten or written.
+        Given what the run must be able to pay, the budget and the journal of a run that is
+        continued; raises where the run cannot be done, before anything is forgotten or written.
     plans_only
         The output is not written this time, and the run is not finished with the block.
     keeps_budget
@@ -115,7 +119,8 @@ def open_run(
             for remark in source.corpus.remarks():
                 progress.note(remark)
             with clock.stage("count tokens"):
-                tiers = begun.open_tiers(source.corpus, segments)
+                tiers = begun.open_tiers(source.corpus, segments, compares=plans_only)
+                probing = begun.open_probing(segments)
             with clock.stage("read"):
                 wishes = read_wishes(source.corpus, segments, tiers, options)
             given = options.budget_nanousd
@@ -123,8 +128,11 @@ def open_run(
                 given = 0 if options.restart else _budget_before(folder)
             budget = worst_of_all(tiers) if given is None else given
 
+            def owed(journal: Journal) -> OwedDrafts:
+                return OwedDrafts(journal, segments, begun.pair, tiers[0], tiers[1])
+
             def check_all(journal: Journal | None) -> None:
-                check_before(tiers[0], budget, journal)
+                check_before(Floor(tiers[0], probing, owed), budget, journal)
                 if not plans_only:
                     refuse_pins(tiers, wishes, budget, journal)
 
@@ -155,6 +163,7 @@ def open_run(
                     clock=clock,
                     output=path,
                     engine=engine,
+                    probing=probing,
                 )
                 yield run, folder
 
@@ -168,18 +177,19 @@ def _translate(run: Run, folder: RunFolder) -> Report:
     path = run.output
     if path is not None and run.options.output is None:
         run.progress.note(f"writing to {path}")
-    spender = run.spender(run.budget_nanousd)
     _retry(run, folder)
-    with run.clock.stage("draft"):
-        spender.buy(run.small, np.arange(run.segments.items, dtype=np.int64), "drafting")
+    _look(run)
     with run.clock.stage("plan"):
         predict_once = cache(partial(predict_items, run))
         run = settle_budget(run, predict_once)
         plan = _plan(run, folder, predict_once)
         if plan.drift_warning is not None:
             run.progress.note(plan.drift_warning)
-    with run.clock.stage("retranslate"):
-        retranslate(run, plan)
+    if run.probing is None:
+        with run.clock.stage("retranslate"):
+            retranslate(run, plan)
+    else:
+        buy_by_probes(run, plan)
     with run.clock.stage("write"):
         choice = _choose(run)
         save_choice(choice, run.journal, folder.choice)
@@ -190,8 +200,20 @@ def _translate(run: Run, folder: RunFolder) -> Report:
     return report
 
 
+def _look(run: Run) -> None:
+    """Buy what routing looks at."""
+    spender = run.spender(run.budget_nanousd)
+    if run.probing is None:
+        with run.clock.stage("draft"):
+            spender.buy(run.small, run.segments.every, "drafting")
+        return
+    with run.clock.stage("probe"):
+        items = not_drafted(run.journal, run.small, run.segments.items)
+        spender.buy(run.probing, items, "probing")
+
+
 def refuse_small_budget(
-    small: Tier,
+    floor: Floor,
     budget_nanousd: int,
     journal: Journal | None = None,
     items: npt.NDArray[np.int64] | None = None,
@@ -203,8 +225,8 @@ def refuse_small_budget(
 
     Parameters
     ----------
-    small
-        The tier that drafts.
+    floor
+        What must be paid for.
     budget_nanousd
         The budget.
     journal
@@ -218,12 +240,11 @@ def refuse_small_budget(
         With the budget that would do.
     """
     committed = 0 if journal is None else journal.committed_nanousd()
-    wanted = np.arange(len(small.worst_nanousd)) if items is None else items
-    needed = committed + needed_nanousd(journal, small, wanted)
+    needed = committed + floor.needed_nanousd(journal, items)
     if needed > budget_nanousd:
         spent = f"{format_usd(committed)} spent so far" if committed else "nothing has been spent"
         raise BudgetError(
-            f"drafting with '{small.model.card.name}' may cost up to {format_usd(needed)}, "
+            f"{floor.what} may cost up to {format_usd(needed)}, "
             f"the budget is {format_usd(budget_nanousd)}",
             hint=f"give --budget {format_usd(needed)[1:]} or more; {spent}",
         )
@@ -306,10 +327,14 @@ def _retry(run: Run, folder: RunFolder) -> None:
 
 
 def _plan(run: Run, folder: RunFolder, predict: Callable[[], list[Prediction]]) -> RunPlan:
-    known = planning.load_plan(folder.plan, run.budget_nanousd, run.wishes.share)
+    router = None if run.probing is None else run.routes[0].router.fingerprint
+    known = planning.load_plan(folder.plan, run.budget_nanousd, run.wishes.share, router)
     if known is not None:
         return known
-    plan = planning.solve(predict(), run.wishes, run.journal, run.routes, run.budget_nanousd)
+    drafts = drafts_to_come(run)
+    plan = planning.solve(
+        predict(), run.wishes, run.journal, run.routes, run.budget_nanousd, drafts
+    )
     forget_passes(run.journal)
     planning.save_plan(plan, run.routes, folder.plan)
     return plan

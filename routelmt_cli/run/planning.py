@@ -34,6 +34,7 @@ _T = TypeVar("_T", bound=np.generic)
 _FACTS = b"routelmt"
 _DRIFT, _LIMIT, _ROUTES = "drift", "guard", "routes"
 _GAIN, _COST, _RISK = "predicted_gain", "cost_nanousd", "regression_risk"
+_DRAFTS, _PROBES = "drafts_nanousd", "probing"
 _SHOWN_FEATURES = 3
 _ROWS_AT_ONCE = 1 << 16  # what Parquet's dictionaries of a group hold is several times its columns
 
@@ -59,7 +60,9 @@ class RunPlan:
         actual spend stays below predicted cost.
     facts
         ``budget_nanousd``, ``share``, ``value``, ``bound``, ``gap``, ``cost_nanousd`` (of pinned
-        items too), ``dual_price``, ``prefixes_nanousd`` (that were still to be paid, by route).
+        items too), ``dual_price``, ``prefixes_nanousd`` (that were still to be paid, by route);
+        where drafts were to come, ``drafts_nanousd`` (predicted cost of those that the plan leaves)
+        and ``probing`` (the fingerprint of the router that planned without them).
     limits
         The limit on predicted risk that the plan keeps to on each route; None for none.
     """
@@ -139,12 +142,32 @@ def allowed_by(limit: GuardLimit | None, prediction: Prediction) -> npt.NDArray[
     return limit.allows(np.full(len(prediction.gain), np.nan) if risk is None else risk)
 
 
+@dataclass(frozen=True)
+class DraftsToCome:
+    """Drafts that a run buys after its retranslations, of what has none by then.
+
+    Attributes
+    ----------
+    cost_nanousd
+        int64 of shape (items,): predicted; 0 where none is needed any more.
+    prefix_nanousd
+        What the prompt prefix of the first of them is still to cost.
+    router
+        The fingerprint of the router that plans without them.
+    """
+
+    cost_nanousd: npt.NDArray[np.int64]
+    prefix_nanousd: int
+    router: str
+
+
 def solve(
     predictions: Sequence[Prediction],
     wishes: Wishes,
     journal: Journal,
     routes: Sequence[Route],
     budget_nanousd: int,
+    drafts: DraftsToCome | None = None,
 ) -> RunPlan:
     """Solve the knapsack over everything that is still to be sent on a route.
 
@@ -153,6 +176,8 @@ def solve(
     in the order. A share of the source tokens is a second limit, where there is one route. With a
     limit on predicted risk, only what it allows is a candidate; nothing is, where the risk isn't
     known. What was sent on one route before can be sent on another for what it gains there beyond.
+    Where drafts are still to come the budget leaves what all of them cost, and a retranslation
+    costs what it costs beyond the draft that it makes needless.
     """
     values, costs, gone = _options(predictions, wishes, journal, routes)
     pinned = wishes.to_retranslate & ~gone
@@ -163,18 +188,23 @@ def solve(
     given_up = _given_up(due, left, has_pins)
     values[:, given_up] = 0.0
     left -= sum(amount for route, amount in enumerate(due) if route not in given_up)
+    net = costs
+    if drafts is not None:
+        left -= sum(drafts.cost_nanousd.tolist()) + drafts.prefix_nanousd
+        net = np.maximum(costs - drafts.cost_nanousd[:, None], 0)
     capacity = max(0, left)
     room = wishes.tokens_left(gone | pinned)
     plan = (
-        multiple_choice.solve(values, costs, capacity)
+        multiple_choice.solve(values, net, capacity)
         if room is None
-        else _within_share(values, costs, capacity, wishes, max(0, room))
+        else _within_share(values, net, capacity, wishes, max(0, room))
     )
     target = np.zeros(len(values), np.int8)
     if len(routes) > 1:
         target[:] = np.where(plan.target == NOTHING, np.argmax(values, axis=1), plan.target)
         target[wishes.to_retranslate] = wishes.pin[wishes.to_retranslate] - 1
-    facts = {
+    is_chosen = plan.option != NOTHING
+    facts: dict[str, Any] = {
         "budget_nanousd": budget_nanousd,
         "share": wishes.share,
         "value": plan.value,
@@ -184,11 +214,15 @@ def solve(
         "dual_price": plan.dual_price,
         "prefixes_nanousd": due,
     }
+    if drafts is not None:
+        facts["cost_nanousd"] = sum(costs[is_chosen, 0].tolist())
+        facts[_DRAFTS] = sum(drafts.cost_nanousd[~is_chosen].tolist())
+        facts[_PROBES] = drafts.router
     return RunPlan(
         predictions=predictions,
         weight=wishes.weight,
         target=target,
-        chosen=(plan.option != NOTHING) | pinned,
+        chosen=is_chosen | pinned,
         order=np.concatenate([np.flatnonzero(pinned), plan.order]),
         facts=facts,
         limits=[route.limit for route in routes],
@@ -312,8 +346,19 @@ def _endings(names: Sequence[str]) -> list[str]:
     return [""] if len(names) == 1 else [f".{name}" for name in names]
 
 
-def load_plan(path: Path, budget_nanousd: int, share: float | None = None) -> RunPlan | None:
+def load_plan(
+    path: Path, budget_nanousd: int, share: float | None = None, probing: str | None = None
+) -> RunPlan | None:
     """Return the plan that was written for a budget and a share, or None.
+
+    Parameters
+    ----------
+    path
+        The file.
+    budget_nanousd, share
+        Of the run.
+    probing
+        The fingerprint of the router that plans without drafts; None where there are drafts.
 
     Raises
     ------
@@ -360,8 +405,8 @@ def load_plan(path: Path, budget_nanousd: int, share: float | None = None) -> Ru
             f"{path}: damaged plan",
             hint="restore it from a copy, or remove it to plan anew what is not bought yet",
         ) from error
-    is_known = (known_budget, facts.get("share")) == (budget_nanousd, share)
-    return plan if is_known else None
+    known = (known_budget, facts.get("share"), facts.get(_PROBES))
+    return plan if known == (budget_nanousd, share, probing) else None
 
 
 def _risk(risk: npt.NDArray[np.float64] | None) -> npt.NDArray[np.float64] | None:

@@ -1,14 +1,16 @@
-"""Predict every item's gain, risk and retranslation cost from its draft, block by block.
+"""Predict every item's gain, risk and retranslation cost, block by block.
 
-The journal's drafts and a router go in, columns of shape (items,) come out. What always holds: a
-router that does not know the language pair is adapted once, to evenly spaced drafts, so the same
-drafts give the same predictions; memory beside the columns is bounded. It decides nothing.
+Drafts, or what is known before there are any, and a router go in, columns of shape (items,) come
+out. What always holds: a router that does not know the language pair is adapted once, to evenly
+spaced drafts, so the same drafts give the same predictions; memory beside the columns is bounded.
+It decides nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +33,9 @@ _DRAFT_TOKENS_PER_SOURCE_TOKEN = 1.0  # where the router does not know better
 _MOST_TOKENS_PER_TOKEN = 100  # a bundle may be a stranger's
 _NO_TOKENS = np.zeros(0, np.float32)
 _Column = npt.NDArray[np.float32]
+
+ReadTable: TypeAlias = Callable[[npt.NDArray[np.int64]], DraftTable]
+"""Reads some items of a run as columns, in the order in which they are named."""
 
 
 @dataclass(frozen=True)
@@ -110,42 +115,35 @@ def _states(column: Sequence[_Column | None], needed: Sequence[bool]) -> _Column
 
 
 def predict(
-    journal: Journal,
-    segments: Segments,
-    small: Tier,
-    routes: Sequence[Route],
-    pair: str,
-    items: npt.NDArray[np.int64] | None = None,
+    read: ReadTable, routes: Sequence[Route], pair: str, items: npt.NDArray[np.int64]
 ) -> list[Prediction]:
-    """Predict gain, risk and cost of items on every route; their drafts must be in the journal.
+    """Predict gain, risk and cost of items on every route.
 
     Parameters
     ----------
-    journal, segments, small
-        The run.
+    read
+        Reads what the routers look at.
     routes
         Where items can be sent. Their routers are any that fit the run; where one doesn't know the
         language pair, a copy is adapted to it.
     pair
         The language pair, such as ``de-en``.
     items
-        int64 of shape (n,): which; every item by default. The columns are of that shape.
+        int64 of shape (n,): which. The columns are of that shape.
 
     Returns
     -------
     list of Prediction
         One a route.
     """
-    if items is None:
-        items = np.arange(segments.items, dtype=np.int64)
     if not len(items):
         nothing = np.zeros(0, np.float64)
         return [Prediction(nothing, route.tier.cost_nanousd(nothing, items)) for route in routes]
-    routers = [knowing(route.router, pair, journal, segments, small, items) for route in routes]
+    routers = [knowing(route.router, pair, read, items) for route in routes]
     columns = [_Columns.of(router, pair, len(items)) for router in routers]
     for first in range(0, len(items), _BLOCK_ITEMS):
         # Read once for all routes, whose features are of their own profiles.
-        table = draft_table(journal, segments, small, items[first : first + _BLOCK_ITEMS])
+        table = read(items[first : first + _BLOCK_ITEMS])
         for one in columns:
             one.fill(first, table)
     gains = [one.gain for one in columns]
@@ -203,19 +201,12 @@ class _Columns:
         return Prediction(self.gain, cost, self.risk, report)
 
 
-def knowing(
-    router: Router,
-    pair: str,
-    journal: Journal,
-    segments: Segments,
-    small: Tier,
-    items: npt.NDArray[np.int64],
-) -> Router:
+def knowing(router: Router, pair: str, read: ReadTable, items: npt.NDArray[np.int64]) -> Router:
     """Return the router, adapted to the drafts of some items where it does not know their pair."""
     if router.knows(pair):
         return router
     few = items[evenly_spaced(len(items), MAX_PROFILE_SEGMENTS)]
-    return router.adapted(pair, draft_table(journal, segments, small, few))
+    return router.adapted(pair, read(few))
 
 
 def with_fitting_states(table: DraftTable, router: Router) -> DraftTable:

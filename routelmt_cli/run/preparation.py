@@ -23,8 +23,9 @@ from routelmt_cli.run.glossary_input import read_glossary
 from routelmt_cli.run.identity import translate_identity
 from routelmt_cli.run.memory import Memory, read_memory
 from routelmt_cli.run.notes import note_sources, with_notes
-from routelmt_cli.run.options import TranslateOptions
+from routelmt_cli.run.options import RouteBy, TranslateOptions
 from routelmt_cli.run.pair import Pair
+from routelmt_cli.run.probes import open_probing
 from routelmt_cli.run.progress import Progress
 from routelmt_cli.run.route import Route
 from routelmt_cli.run.segments import Segments
@@ -59,8 +60,22 @@ class Preparation:
     identity: dict[str, Any]
     folder: Path
 
-    def open_tiers(self, corpus: Corpus, segments: Segments) -> list[Tier]:
+    @property
+    def probes(self) -> bool:
+        """Whether routing looks at probes."""
+        return self.options.route_by is RouteBy.PROBE
+
+    def open_tiers(
+        self, corpus: Corpus, segments: Segments, *, compares: bool = False
+    ) -> list[Tier]:
         """Count what every item costs, with each model; the first drafts.
+
+        Parameters
+        ----------
+        corpus, segments
+            The input.
+        compares
+            Whether drafts are to tell what probes would say too.
 
         Raises
         ------
@@ -69,24 +84,31 @@ class Preparation:
         """
         told = note_sources(corpus, segments, self.pair, self.options, self.glossary, self.memory)
         # Hidden states where a router looks at them; what is adapted to other languages does not.
-        with_states = any(
+        with_states = not self.probes and any(
             router.needs_states and router.knows(self.pair.label)
             for router in self.routers.by_tier.values()
         )
+        with_states |= compares and self.routers.probing is not None
         return open_tiers(self.pair.models, segments, with_states=with_states, notes=told)
 
     def routes(self, tiers: Sequence[Tier]) -> list[Route]:
         """Return where segments can be sent beside their drafts, given the tiers."""
-        routers = self.routers
+        routers, limits = self.routers, self.limits
+        asked, blends = routers.asked(self.options.route_by), routers.blends
         return [
-            Route(
-                tier,
-                routers.by_tier[tier.name],
-                self.limits[tier.name],
-                routers.blends.get(tier.name),
-            )
+            Route(tier, asked[tier.name], limits[tier.name], blends.get(tier.name), routers.probing)
             for tier in tiers[1:]
         ]
+
+    def open_probing(self, segments: Segments) -> Tier | None:
+        """Count what probing every item costs; None where drafts are looked at.
+
+        Raises
+        ------
+        UsageError
+            As of ``open_tier``.
+        """
+        return open_probing(self.pair, segments) if self.probes else None
 
 
 def reserved_columns(options: TranslateOptions) -> list[str]:
@@ -109,7 +131,7 @@ def prepare(source: CorpusInput, options: TranslateOptions, progress: Progress) 
     )
     limits = {
         tier: find_limit(options, pair, tier, router, progress)
-        for tier, router in routers.by_tier.items()
+        for tier, router in routers.asked(options.route_by).items()
     }
     path = output.output_path(options, pair.target_language)
     memory = read_memory(options.memory, pair)

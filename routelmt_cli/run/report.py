@@ -16,9 +16,11 @@ from routelmt_cli.run.choice import Choice
 from routelmt_cli.run.final_faults import count_faults
 from routelmt_cli.run.notes import NoteSource
 from routelmt_cli.run.opened import Run
+from routelmt_cli.run.options import RouteBy
 from routelmt_cli.run.planning import RunPlan
 from routelmt_cli.run.shielding import count_protected
 from routelmt_cli.run.terms import count_terms
+from routelmt_cli.run.tiers import PROBE
 from routelmt_cli.run.whole_file import write_whole
 
 
@@ -87,6 +89,8 @@ class Report:
         and those that the final translation lacks (``missing``); empty without a glossary.
     left
         Rows of these that stay as their source, since no hypothesis has what is protected.
+    route_by, probed
+        What routing looked at, and how many distinct segments were probed.
     unmetered, unmetered_nanousd
         Requests to servers that were charged in full, since their answer was lost or did not say
         what it used; and the spend that this is.
@@ -131,6 +135,8 @@ class Report:
     terms: dict[str, int] = field(default_factory=dict)
     unmetered: int = 0
     unmetered_nanousd: int = 0
+    route_by: str = RouteBy.DRAFT.value
+    probed: int = 0
 
     def as_json(self) -> str:
         """Write the report as JSON, as it is kept."""
@@ -154,6 +160,8 @@ def make_report(run: Run, plan: RunPlan, choice: Choice) -> Report:
     failed = kept.pop("failed", 0)
     total_weight = float(plan.weight.sum())
     tiers = list(pair.models)
+    # A run that was begun otherwise has paid for them all the same.
+    probes = [PROBE] if journal.has_waves(PROBE) else []
     unmetered = [journal.unmetered(tier) for tier in tiers]
     route = choice.routes(plan.target)
     gain = plan.on_routes([one.gain for one in plan.predictions], route)
@@ -177,7 +185,7 @@ def make_report(run: Run, plan: RunPlan, choice: Choice) -> Report:
         faults=count_faults(journal, segments, choice, pair),
         budget_nanousd=plan.facts["budget_nanousd"],
         spend_nanousd=journal.spend_nanousd(),
-        spend_by_tier_nanousd={tier: journal.spend_nanousd(tier) for tier in tiers},
+        spend_by_tier_nanousd={tier: journal.spend_nanousd(tier) for tier in (*probes, *tiers)},
         planned_cost_nanousd=plan.facts["cost_nanousd"],
         predicted_gain=round(gained / total_weight, 4) if total_weight else 0.0,
         metric=metadata.metric_signature,
@@ -213,6 +221,8 @@ def make_report(run: Run, plan: RunPlan, choice: Choice) -> Report:
         terms={} if run.glossary is None else count_terms(choice, journal, segments, run.glossary),
         unmetered=sum(count for count, _ in unmetered),
         unmetered_nanousd=sum(spend for _, spend in unmetered),
+        route_by=run.options.route_by.value,
+        probed=journal.count(PROBE),
     )
 
 

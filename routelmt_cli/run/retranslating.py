@@ -32,8 +32,18 @@ class _Pass:
 
 def forget_passes(journal: Journal) -> None:
     """Begin anew, for a new plan."""
-    if journal.meta(_DONE):
-        journal.set_meta({_DONE: 0})
+    if passes_done(journal):
+        set_passes_done(journal, 0)
+
+
+def passes_done(journal: Journal) -> int:
+    """Return how many parts of the buying are done."""
+    return int(journal.meta(_DONE) or 0)
+
+
+def set_passes_done(journal: Journal, count: int) -> None:
+    """Write durably how many parts of the buying are done."""
+    journal.set_meta({_DONE: count})
 
 
 def retranslate(run: Run, plan: RunPlan) -> None:
@@ -44,7 +54,7 @@ def retranslate(run: Run, plan: RunPlan) -> None:
     MidRunError
         As of ``Spender.buy``.
     """
-    done = run.journal.meta(_DONE) or 0
+    done = passes_done(run.journal)
     for number, part in enumerate(_passes(run, plan)):
         if number < done:
             continue
@@ -59,7 +69,7 @@ def retranslate(run: Run, plan: RunPlan) -> None:
             wishes=run.wishes,
         )
         if len(run.routes) > 1:
-            run.journal.set_meta({_DONE: number + 1})
+            set_passes_done(run.journal, number + 1)
 
 
 def _passes(run: Run, plan: RunPlan) -> Iterator[_Pass]:

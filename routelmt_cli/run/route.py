@@ -28,9 +28,12 @@ class Route:
     blend
         How the tier's gain follows from what the routers of all routes predict; None where its
         own router is asked alone.
+    probing
+        The router that would predict the gain before there is a draft; None where there is none.
     """
 
     tier: Tier
     router: Router
     limit: GuardLimit | None = None
     blend: Blend | None = None
+    probing: Router | None = None

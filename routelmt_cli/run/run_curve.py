@@ -18,12 +18,15 @@ from routelmt_cli.run.budget_curve import BudgetCurve, Money, Steps, Whole
 from routelmt_cli.run.opened import Run
 from routelmt_cli.run.planning import allowed_by
 from routelmt_cli.run.prediction import Prediction, predict, predict_draft_tokens
+from routelmt_cli.run.route import Route
 from routelmt_cli.run.spending import needed_nanousd
+from routelmt_cli.run.tiers import Tier
 
 
 def predict_items(run: Run, items: npt.NDArray[np.int64] | None = None) -> list[Prediction]:
-    """Predict gain, risk and cost on every route of items that are drafted; all by default."""
-    return predict(run.journal, run.segments, run.small, run.routes, run.pair.label, items)
+    """Predict gain, risk and cost on every route of items that are drafted, or probed; of all."""
+    wanted = run.segments.every if items is None else items
+    return predict(run.table, run.routes, run.pair.label, wanted)
 
 
 def make_curve(
@@ -76,12 +79,7 @@ def make_curve(
         prefix=prefix,
         least_budget=committed + needed_nanousd(journal, small, every) + pinned_worst,
     )
-    whole = Whole(
-        rows=int(segments.repeats.sum()),
-        source_tokens=int(small.source_tokens.sum()),
-        weight=float(run.wishes.weight.sum()),
-        sampled=len(items) < segments.items and not anew,
-    )
+    whole = _whole(run, sampled=len(items) < segments.items and not anew)
     try:
         return BudgetCurve(_steps(run, items, predictions, sent), whole, money, accuracy)
     except OverflowError as error:
@@ -91,6 +89,63 @@ def make_curve(
             f"{cards}: at this price the corpus may cost more than can be counted",
             hint="check the price in the model card",
         ) from error
+
+
+def make_probing_curve(
+    run: Run,
+    items: npt.NDArray[np.int64],
+    route: Route,
+    by_probes: Prediction,
+    by_drafts: Prediction,
+    probing: Tier,
+) -> BudgetCurve:
+    """Make the curve of a run from the start that routes by probes.
+
+    Parameters
+    ----------
+    run, items
+        As of ``make_curve``.
+    route
+        With the router of probes and its limit.
+    by_probes, by_drafts
+        Predictions of these items: what is chosen by, and what counts.
+    probing
+        What probing every item costs.
+    """
+    segments, small, weight = run.segments, run.small, run.wishes.weight[items]
+    drafts = small.cost_nanousd(predict_draft_tokens(route.router, small))[items]
+    cost = np.maximum(by_probes.cost_nanousd - drafts, 0)
+    value = np.where(allowed_by(route.limit, by_probes), by_probes.gain * weight, 0.0)
+    steps = Steps(
+        value=value,
+        weight=weight,
+        cost_nanousd=cost,
+        worst_nanousd=np.maximum(route.tier.worst_nanousd[items], cost),
+        repeats=segments.repeats[items],
+        source_tokens=small.source_tokens[items],
+        sent=np.zeros(len(items), np.bool_),
+        counted=by_drafts.gain * weight,
+    )
+    fixed = needed_nanousd(None, probing, segments.every) + _cost_of_drafts(run)
+    money = Money(fixed=fixed, prefix=route.tier.prefix_nanousd, least_budget=0)
+    return BudgetCurve(steps, _whole(run, sampled=False), money, None)
+
+
+def _cost_of_drafts(run: Run) -> int:
+    """Return what drafts cost that are bought, and what those are predicted to that are not."""
+    missing = ~run.journal.sent(run.small.name, run.segments.items)
+    drafts = run.small.cost_nanousd(predict_draft_tokens(run.routes[0].router, run.small))
+    to_come: int = sum(drafts[missing].tolist())
+    return run.journal.spend_nanousd(run.small.name) + to_come
+
+
+def _whole(run: Run, *, sampled: bool) -> Whole:
+    return Whole(
+        rows=int(run.segments.repeats.sum()),
+        source_tokens=int(run.small.source_tokens.sum()),
+        weight=float(run.wishes.weight.sum()),
+        sampled=sampled,
+    )
 
 
 def _steps(

@@ -58,6 +58,11 @@ class Segments:
         return int(np.equal(self.item_of_row, REMEMBERED).sum())
 
     @property
+    def every(self) -> npt.NDArray[np.int64]:
+        """All items, int64 of shape (items,)."""
+        return np.arange(self.items, dtype=np.int64)
+
+    @property
     def items(self) -> int:
         """The number of distinct sources that are not blank."""
         return len(self.first_row)

@@ -23,15 +23,16 @@ from routelmt_cli.gain.catalogue import (
     shipped_routers,
 )
 from routelmt_cli.gain.conformal import GuardLimit, limit_for
-from routelmt_cli.gain.ladder import Ladder, load_ladder
+from routelmt_cli.gain.ladder import Ladder, load_ladder, looks_at_probes
 from routelmt_cli.gain.router import Router, portable_parts
 from routelmt_cli.run.language_detection import INSTALL
-from routelmt_cli.run.options import PairOptions, TranslateOptions
+from routelmt_cli.run.options import PairOptions, RouteBy, TranslateOptions
 from routelmt_cli.run.pair import Pair, cheaper_than_drafts, find_pair, model_identity
 from routelmt_cli.run.progress import Progress
 from routelmt_cli.run.route import Route
 from routelmt_cli.translators.catalogue import find_card
 from routelmt_cli.translators.models import Model
+from routelmt_cli.translators.probing import ProbingModel
 
 _SHOWN_FIGURES = 4
 
@@ -41,10 +42,23 @@ Detect: TypeAlias = Callable[[str], "str | None"]
 
 @dataclass(frozen=True)
 class Routers:
-    """Routers by the tiers that retranslate, and how they are blended, where they are."""
+    """Routers by the tiers that retranslate, and how they are blended, where they are.
+
+    Attributes
+    ----------
+    probing
+        The only tier's router of segments that are not drafted; None where there is none.
+    """
 
     by_tier: Mapping[str, Router]
     blends: Mapping[str, Blend] = field(default_factory=dict)
+    probing: Router | None = None
+
+    def asked(self, route_by: RouteBy) -> Mapping[str, Router]:
+        """Return the routers that a run asks, by the tiers that retranslate."""
+        if route_by is RouteBy.DRAFT or self.probing is None:
+            return self.by_tier
+        return dict.fromkeys(self.by_tier, self.probing)
 
     @property
     def fingerprint(self) -> str | dict[str, Any]:
@@ -87,7 +101,10 @@ def find_pair_and_routers(
         if options.router is None
         else _named(options.router, options, progress, detect)
     )
-    for router in routers.by_tier.values():
+    if options.route_by is RouteBy.PROBE:
+        _refuse_without_probing(options, pair, routers)
+    asked = routers.asked(options.route_by)
+    for router in asked.values():
         if not router.knows(pair.label) and not portable_parts(router):
             # The router would refuse as well, but only when the drafts are paid for.
             raise UsageError(
@@ -103,11 +120,29 @@ def find_pair_and_routers(
     for model in pair.models.values():
         if model.card.endpoint is not None:
             progress.note(f"'{model.card.name}' sends segments to {model.card.endpoint.host}")
-    for tier, router in routers.by_tier.items():
+    for tier, router in asked.items():
         if verdict := _bad_verdict(router):
-            whose = "this router's" if len(routers.by_tier) == 1 else f"the router of '{tier}': its"
+            whose = "this router's" if len(asked) == 1 else f"the router of '{tier}': its"
             progress.note(f"warning: {whose} own calibration says: {verdict}")
     return pair, routers
+
+
+def _refuse_without_probing(options: TranslateOptions, pair: Pair, routers: Routers) -> None:
+    """Refuse to route by probes without a router that was calibrated on them."""
+    if routers.probing is None:
+        where = "none is shipped" if options.router is None else f"{options.router} has none"
+        raise UsageError(
+            f"--route probe needs a router that looks at probes: {where}",
+            hint=f"{_calibrate_hint(pair)} --route probe",
+        )
+    if not routers.probing.knows(pair.label):
+        # What it could be adapted to are drafts.
+        raise UsageError(
+            f"the router of probes knows only {router_name(routers.probing.metadata)} and cannot "
+            f"be asked about {pair.label}",
+            hint=f"{_calibrate_hint(pair)} --route probe",
+        )
+    ProbingModel.of(pair.small)
 
 
 def _named(
@@ -115,6 +150,11 @@ def _named(
 ) -> tuple[Pair, Routers]:
     """Take the user's bundle, or of a ladder of them those that fit."""
     ladder = load_ladder(path)
+    if any(map(looks_at_probes, ladder.routers)):
+        raise UsageError(
+            f"{path}: this router looks at probes, which a run has only with --route probe",
+            hint=f"name the folder that it lies in: --router {path.parent}",
+        )
     languages = _languages(options.pair, ladder.routers[0].metadata.pairs, detect)
     pair = find_pair(options.pair, languages.source, languages.target)
     routers = _of_tiers(ladder.routers, pair, path, options, progress)
@@ -130,7 +170,7 @@ def _named(
     ]
     for remark in dict.fromkeys(said):
         progress.note(remark)
-    return pair, Routers(routers, _blends_of_tiers(ladder, routers))
+    return pair, Routers(routers, _blends_of_tiers(ladder, routers), ladder.probing)
 
 
 def _blends_of_tiers(ladder: Ladder, routers: Mapping[str, Router]) -> dict[str, Blend]:

@@ -21,6 +21,7 @@ from routelmt_cli.run.deadline import Deadline
 from routelmt_cli.run.engines.engine import Engine, LocalEngine
 from routelmt_cli.run.hypotheses import Hypothesis
 from routelmt_cli.run.journal import Journal
+from routelmt_cli.run.owed_drafts import OwedDrafts
 from routelmt_cli.run.progress import Progress
 from routelmt_cli.run.segments import Segments
 from routelmt_cli.run.tiers import Tier
@@ -52,6 +53,9 @@ class Spender:
         Asked before every wave and after every commit.
     engine
         Where models run; this process by default.
+    owed
+        Drafts that are owed while retranslations are bought, whose worst case is put aside; None
+        for none.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class Spender:
         progress: Progress,
         deadline: Deadline | None = None,
         engine: Engine | None = None,
+        owed: OwedDrafts | None = None,
     ) -> None:
         self._journal = journal
         self._segments = segments
@@ -72,6 +77,7 @@ class Spender:
         self._progress = progress
         self._deadline = deadline or Deadline(None)
         self._engine = engine or LocalEngine()
+        self._owed = owed
 
     def buy(
         self,
@@ -172,7 +178,12 @@ class Spender:
         return (tier.worst_nanousd[items] <= self._left(tier)) & room.has_for(items)
 
     def _left(self, tier: Tier) -> int:
-        return left_nanousd(self._journal, tier, self._budget)
+        return left_nanousd(self._journal, tier, self._free_nanousd)
+
+    @property
+    def _free_nanousd(self) -> int:
+        """The part of the budget that nothing is put aside of."""
+        return self._budget - (0 if self._owed is None else self._owed.worst_nanousd)
 
     def _reserve(self, tier: Tier, items: npt.NDArray[np.int64]) -> Wave:
         # Longest first: sequences that run together end together, and the tail is short.
@@ -181,7 +192,7 @@ class Spender:
             tier.name,
             longest_first,
             tier.worst_nanousd[longest_first],
-            budget_nanousd=self._budget,
+            budget_nanousd=self._free_nanousd,
             prefix_nanousd=tier.prefix_nanousd,
         )
 
@@ -201,6 +212,8 @@ class Spender:
             hypotheses = [_hypothesis(tier, wave, outcome) for outcome in commit]
             self._refuse_overruns(tier, wave, hypotheses)
             self._journal.settle(wave, hypotheses)
+            if self._owed is not None:
+                self._owed.settled([one.item for one in hypotheses])
             lost += [one.item for one in hypotheses if one.unmetered and one.failure is not None]
             done = sum(int(self._segments.repeats[outcome.item]) for outcome in commit)
             self._progress.advance(done, self._journal.spend_nanousd())

@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ from routelmt_cli.run.kept_model import KeptModel
 from routelmt_cli.run.options import TranslateOptions
 from routelmt_cli.run.pair import Pair
 from routelmt_cli.run.planning import RunPlan
-from routelmt_cli.run.prediction import knowing, predict
+from routelmt_cli.run.prediction import draft_table, knowing, predict
 from routelmt_cli.run.preparation import reserved_columns
 from routelmt_cli.run.progress import Progress, Silent
 from routelmt_cli.run.route import Route
@@ -280,18 +281,12 @@ class _Stream:
 
     def _plan(self, segments: Segments, small: Tier, large: Tier) -> RunPlan:
         """Find the price of this moment, and what of a chunk is worth it."""
+        read, every = partial(draft_table, self._journal, segments, small), segments.every
         if not self._router.knows(self._pair.label) and segments.items:
             # Once: the same drafts have the same gain as long as the stream lasts.
-            self._router = knowing(
-                self._router,
-                self._pair.label,
-                self._journal,
-                segments,
-                small,
-                np.arange(segments.items),
-            )
+            self._router = knowing(self._router, self._pair.label, read, every)
         route = Route(large, self._router, self._limit)
-        (prediction,) = predict(self._journal, segments, small, [route], self._pair.label)
+        (prediction,) = predict(read, [route], self._pair.label, every)
         weight = segments.repeats.astype(np.float64)
         if self._options.weight == "length":
             weight *= small.source_tokens

@@ -5,7 +5,7 @@ from __future__ import annotations
 from routelmt_cli.corpus.format import Format, detect_format
 from routelmt_cli.corpus.layout import Layout
 from routelmt_cli.errors import UsageError
-from routelmt_cli.run.options import CorpusOptions, TranslateOptions
+from routelmt_cli.run.options import CorpusOptions, RouteBy, TranslateOptions
 
 
 def refuse_unsuited(options: TranslateOptions) -> int:
@@ -29,6 +29,7 @@ def refuse_unsuited(options: TranslateOptions) -> int:
         "--memory": bool(options.memory),
         "--deterministic": options.pair.deterministic,
         "more than two tiers": len(options.pair.cards) > 2,
+        "--route probe": options.route_by is RouteBy.PROBE,
         "--engine ray": options.engine.name != "local",
     }
     for name, is_given in unsuited.items():

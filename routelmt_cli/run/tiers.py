@@ -23,6 +23,7 @@ from routelmt_cli.translators.protocol import Outcome, Request, TokenCounts
 
 SMALL = "small"
 LARGE = "large"
+PROBE = "probe"
 _ALL = slice(None)
 
 
@@ -41,7 +42,8 @@ class Tier:
     Attributes
     ----------
     name
-        ``small``, ``large``, or where there are more of them the card's name.
+        ``small``, ``large``, or where there are more of them the card's name; ``probe`` for the
+        probes of the model that drafts.
     source_tokens, charged_prompt_tokens, cap_tokens
         int64: tokens of the source, input tokens that a request is charged, its output cap.
     worst_nanousd

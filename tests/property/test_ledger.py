@@ -24,6 +24,7 @@ from routelmt_cli.budget.price import Price
 from routelmt_cli.errors import BudgetError, UsageError
 from routelmt_cli.run import spending
 from routelmt_cli.run.corpus_input import open_input
+from routelmt_cli.run.floor import Floor
 from routelmt_cli.run.hypotheses import Hypothesis
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.options import CorpusOptions
@@ -254,7 +255,7 @@ class Ledger(RuleBasedStateMachine):
         bench = self.bench
         if not bench.journal.has_waves(SMALL):  # a new run, as ``open_journal`` sees it
             try:
-                refuse_small_budget(bench.small, self.budget)
+                refuse_small_budget(Floor(bench.small), self.budget)
             except BudgetError:
                 assert not bench.rows()
                 return

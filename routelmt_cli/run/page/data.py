@@ -24,11 +24,11 @@ from routelmt_cli.run.opened import Run
 from routelmt_cli.run.page.charts import curve_chart, histogram
 from routelmt_cli.run.page.text import Piece, compared, shown
 from routelmt_cli.run.planning import RunPlan
-from routelmt_cli.run.prediction import draft_table, knowing, with_fitting_states
+from routelmt_cli.run.prediction import knowing, with_fitting_states
 from routelmt_cli.run.report import Report
 from routelmt_cli.run.run_curve import make_curve
 from routelmt_cli.run.setup import find_accuracy
-from routelmt_cli.run.tiers import LARGE, SMALL
+from routelmt_cli.run.tiers import LARGE, PROBE, SMALL
 
 EACH = 25
 """Segments of a group."""
@@ -245,18 +245,22 @@ def _called(tier: str) -> str:
 
 def _tiers(report: Report) -> list[dict[str, Any]]:
     rows = []
+    if report.probed:
+        rows.append(_tier("probes", "", "", report.spend_by_tier_nanousd.get(PROBE, 0), report))
     for tier, model in report.models.items():
-        spend = report.spend_by_tier_nanousd[tier]
-        rows.append(
-            {
-                "name": tier,
-                "model": model["name"],
-                "segments": report.segments_by_tier[tier],
-                "spend": format_usd(spend),
-                "share": spend / max(_bar_nanousd(report), 1),
-            }
-        )
+        count, spend = report.segments_by_tier[tier], report.spend_by_tier_nanousd[tier]
+        rows.append(_tier(tier, model["name"], f"{count:,}", spend, report))
     return rows
+
+
+def _tier(name: str, model: str, segments: str, spend: int, report: Report) -> dict[str, Any]:
+    return {
+        "name": name,
+        "model": model,
+        "segments": segments,
+        "spend": format_usd(spend),
+        "share": spend / max(_bar_nanousd(report), 1),
+    }
 
 
 def _bar_nanousd(report: Report) -> int:
@@ -346,11 +350,10 @@ def _explained(
 ) -> tuple[Contributions, npt.NDArray[np.float32]]:
     """Take a router's predictions of some items apart, against evenly spaced ones of the corpus."""
     every = np.arange(run.segments.items, dtype=np.int64)
-    parts = (run.journal, run.segments, run.small)
-    router = knowing(router, run.pair.label, *parts, every)
+    router = knowing(router, run.pair.label, run.table, every)
     few = evenly_spaced(run.segments.items, _BACKGROUND_ITEMS)
     both = np.concatenate([items, few])
-    table = with_fitting_states(draft_table(*parts, both), router)
+    table = with_fitting_states(run.table(both), router)
     inputs = router.inputs(table, run.pair.label)
     own = inputs.take(np.arange(len(items)))
     background = inputs.features[len(items) :]

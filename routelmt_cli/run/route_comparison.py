@@ -1,0 +1,111 @@
+"""Whether routing by probes would buy more of a corpus than routing by drafts does.
+
+A run whose drafts, or those of a sample, are bought with their hidden states goes in; what each way
+gains at the same budgets comes out. Always: both are taken as runs from the start, so that what a
+``plan`` has spent already speaks for neither; what is chosen is chosen by what its way would know,
+and what that gains is counted by one and the same judge, the router that knows the drafts. It buys
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from routelmt_cli.run.opened import Run
+from routelmt_cli.run.options import RouteBy
+from routelmt_cli.run.prediction import Prediction, predict
+from routelmt_cli.run.probes import open_probing, probe_table
+from routelmt_cli.run.progress import Silent
+from routelmt_cli.run.run_curve import make_curve, make_probing_curve
+from routelmt_cli.run.setup import find_limit
+from routelmt_cli.run.spending import needed_nanousd
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What both ways gain at a budget, in points over all drafts; None where it is too small."""
+
+    budget_nanousd: int
+    by_drafts: float | None
+    by_probes: float | None
+
+
+@dataclass(frozen=True)
+class RouteComparison:
+    """Both ways of routing, side by side.
+
+    Attributes
+    ----------
+    rows
+        By rising budget.
+    at_knee
+        At the budget where the curve of routing by drafts bends most.
+    recommended
+        The way that gains more there; drafts where both gain the same.
+    all_drafted
+        Whether the run has all its drafts already, so that only they are worth going on with.
+    """
+
+    rows: list[Compared]
+    at_knee: Compared
+    recommended: RouteBy
+    all_drafted: bool
+
+
+def compare_routes(
+    run: Run, items: npt.NDArray[np.int64], predictions: Sequence[Prediction]
+) -> RouteComparison | None:
+    """Compare both ways of routing; None where only one is to be had.
+
+    Parameters
+    ----------
+    run
+        Of one that looks at drafts.
+    items
+        int64 of shape (n,): all, or a sample that stands for the others too; all drafted.
+    predictions
+        Of these items, on each route.
+
+    Raises
+    ------
+    UsageError
+        A guard is asked for that the router of probes cannot promise.
+    """
+    route, options = run.routes[0], run.options
+    if route.probing is None or options.not_for_probes is not None:
+        return None
+    read = partial(probe_table, run.journal, run.segments, run.small)
+    if len(items) and read(items[:1]).states is None:
+        return None  # drafted before there was a router of probes
+    limit = find_limit(options, run.pair, route.tier.name, route.probing, Silent())
+    blind = replace(route, router=route.probing, limit=limit, blend=None)
+    (by_probes,) = predict(read, [blind], run.pair.label, items)
+    probing = open_probing(run.pair, run.segments)
+    drafts = make_curve(run, items, predictions, anew=True)
+    probes = make_probing_curve(run, items, blind, by_probes, predictions[0], probing)
+    every = run.segments.every
+    least_of_drafts = needed_nanousd(None, run.small, every)
+    least_of_probes = least_of_drafts + needed_nanousd(None, probing, every)
+
+    def at(budget_nanousd: int) -> Compared:
+        return Compared(
+            budget_nanousd,
+            drafts.buys(budget_nanousd).gain if budget_nanousd >= least_of_drafts else None,
+            probes.buys(budget_nanousd).gain if budget_nanousd >= least_of_probes else None,
+        )
+
+    at_knee = at(max(drafts.knee().budget_nanousd, least_of_drafts))
+    gains_more = at_knee.by_probes is not None and at_knee.by_probes > (at_knee.by_drafts or 0.0)
+    budgets = {offer.budget_nanousd for offer in drafts.offers()}
+    budgets = {budget for budget in budgets if budget > least_of_drafts} | {at_knee.budget_nanousd}
+    return RouteComparison(
+        rows=[at(budget) for budget in sorted(budgets)],
+        at_knee=at_knee,
+        recommended=RouteBy.PROBE if gains_more else RouteBy.DRAFT,
+        all_drafted=bool(run.journal.bought(run.small.name, run.segments.items).all()),
+    )
