@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from made_up import write_tsv
+from probing_pair import make_probing_pair
 from stand_in_pair import little_training, make_stand_ins
 from tier_ladder import make_ladder
 
@@ -40,6 +41,12 @@ def _little_training():
 def stand_ins(tmp_path_factory):
     """Give a pair of stand-in models and their router."""
     return make_stand_ins(tmp_path_factory.mktemp("stand-ins"))
+
+
+@pytest.fixture(scope="session")
+def probing(tmp_path_factory):
+    """Give a pair of stand-in models, their router of drafts and their router of probes."""
+    return make_probing_pair(tmp_path_factory.mktemp("probing"))
 
 
 @pytest.fixture(scope="session")

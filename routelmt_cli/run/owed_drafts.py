@@ -67,26 +67,41 @@ class OwedDrafts:
         new, self._new = [item for item in self._new if self._is_owed[item]], []
         for first in range(0, len(new), _BLOCK_ITEMS):
             block = new[first : first + _BLOCK_ITEMS]
-            good = np.array(self._standing(block), np.int64)
+            standing = standing_alone(
+                self._journal, self._segments, self._pair, self._large.name, block
+            )
+            good = np.array(standing, np.int64)
             self._worst -= _sum(self._small.worst_nanousd[good])
             self._is_owed[good] = False
 
-    def _standing(self, items: Sequence[int]) -> list[int]:
-        """Return the items whose retranslations may stand without a draft."""
-        found = self._journal.hypotheses(self._large.name, items)
-        answered = [one for one in found if one.failure is None]
-        sources = self._segments.sources.take(np.array([one.item for one in answered], np.int64))
-        alone = stands_alone(
-            sources,
-            [one.text for one in answered],
-            np.array([one.truncated for one in answered], np.bool_),
-            target_language=self._pair.target_language,
-        )
-        return [
-            one.item
-            for one, source, stands in zip(answered, sources, alone.tolist(), strict=True)
-            if stands and (not self._pair.small.protects or is_intact(source, one.text))
-        ]
+
+def standing_alone(
+    journal: Journal, segments: Segments, pair: Pair, large: str, items: Sequence[int]
+) -> list[int]:
+    """Return those items whose retranslations may stand without a draft.
+
+    Parameters
+    ----------
+    journal, segments, pair
+        The run.
+    large
+        The name of the tier that retranslates.
+    items
+        Which items; those that it was not asked for are left out.
+    """
+    found = [one for one in journal.hypotheses(large, items) if one.failure is None]
+    sources = segments.sources.take(np.array([one.item for one in found], np.int64))
+    alone = stands_alone(
+        sources,
+        [one.text for one in found],
+        np.array([one.truncated for one in found], np.bool_),
+        target_language=pair.target_language,
+    )
+    return [
+        one.item
+        for one, source, stands in zip(found, sources, alone.tolist(), strict=True)
+        if stands and (not pair.small.protects or is_intact(source, one.text))
+    ]
 
 
 def _sum(nanousd: npt.NDArray[np.int64]) -> int:

@@ -16,6 +16,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from routelmt_cli.budget.frontier import round_up
 from routelmt_cli.run.opened import Run
 from routelmt_cli.run.options import RouteBy
 from routelmt_cli.run.prediction import Prediction, predict
@@ -44,7 +45,8 @@ class RouteComparison:
     rows
         By rising budget.
     at_knee
-        At the budget where the curve of routing by drafts bends most.
+        At the budget where the curve of routing by drafts bends most, or the least that both can
+        begin with.
     recommended
         The way that gains more there; drafts where both gain the same.
     all_drafted
@@ -99,8 +101,9 @@ def compare_routes(
             probes.buys(budget_nanousd).gain if budget_nanousd >= least_of_probes else None,
         )
 
-    at_knee = at(max(drafts.knee().budget_nanousd, least_of_drafts))
-    gains_more = at_knee.by_probes is not None and at_knee.by_probes > (at_knee.by_drafts or 0.0)
+    least = round_up(least_of_probes, least_of_probes)
+    at_knee = at(max(drafts.knee().budget_nanousd, least))
+    gains_more = (at_knee.by_probes or 0.0) > (at_knee.by_drafts or 0.0)
     budgets = {offer.budget_nanousd for offer in drafts.offers()}
     budgets = {budget for budget in budgets if budget > least_of_drafts} | {at_knee.budget_nanousd}
     return RouteComparison(

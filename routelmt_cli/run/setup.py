@@ -101,7 +101,7 @@ def find_pair_and_routers(
         if options.router is None
         else _named(options.router, options, progress, detect)
     )
-    if options.route_by is RouteBy.PROBE:
+    if options.router is None:
         _refuse_without_probing(options, pair, routers)
     asked = routers.asked(options.route_by)
     for router in asked.values():
@@ -129,6 +129,8 @@ def find_pair_and_routers(
 
 def _refuse_without_probing(options: TranslateOptions, pair: Pair, routers: Routers) -> None:
     """Refuse to route by probes without a router that was calibrated on them."""
+    if options.route_by is not RouteBy.PROBE:
+        return
     if routers.probing is None:
         where = "none is shipped" if options.router is None else f"{options.router} has none"
         raise UsageError(
@@ -163,14 +165,16 @@ def _named(
             f"{path}: a prior says the same of every model, so that it cannot choose among tiers",
             hint=_calibrate_hint(pair),
         )
+    found = Routers(routers, _blends_of_tiers(ladder, routers), ladder.probing)
+    _refuse_without_probing(options, pair, found)
     said = [
         remark
-        for tier, router in routers.items()
+        for tier, router in found.asked(options.route_by).items()
         for remark in _remarks(router, pair, pair.models[tier], path)
     ]
     for remark in dict.fromkeys(said):
         progress.note(remark)
-    return pair, Routers(routers, _blends_of_tiers(ladder, routers), ladder.probing)
+    return pair, found
 
 
 def _blends_of_tiers(ladder: Ladder, routers: Mapping[str, Router]) -> dict[str, Blend]:

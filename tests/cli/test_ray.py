@@ -102,6 +102,14 @@ def test_both_engines_write_and_pay_the_same(shell, command, on_cluster, same):
     same("ray.tsv", "local.tsv")
 
 
+def test_both_engines_probe_and_pay_the_same(shell, corpus, probing, on_cluster, same):
+    mode = ["--route", "probe", "--deterministic", *BUDGET, "-q"]
+    command = ["translate", corpus, *probing.options(), *mode, "-o"]
+    assert shell.run(*command, "local.tsv").code == 0
+    assert run(shell, *command, "ray.tsv", *on_cluster) == b""
+    same("ray.tsv", "local.tsv")
+
+
 @NEEDS_RAY
 def test_a_cluster_of_this_machine_says_nothing_on_either_stream(shell, command):
     assert shell.run(*command("local.tsv", "-q")).code == 0

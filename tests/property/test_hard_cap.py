@@ -22,18 +22,19 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from routelmt_cli.budget.money import format_usd
 from routelmt_cli.errors import BudgetError, MidRunError, UsageError
 from routelmt_cli.gain.bundle import load_bundle
-from routelmt_cli.gain.ladder import Ladder
+from routelmt_cli.gain.ladder import Ladder, load_ladder
 from routelmt_cli.run import pipeline, setup, spending
 from routelmt_cli.run.corpus_input import open_input
 from routelmt_cli.run.folder import RunFiles, beside
 from routelmt_cli.run.hypotheses import Hypothesis
 from routelmt_cli.run.journal import Journal
-from routelmt_cli.run.options import CorpusOptions, PairOptions, TranslateOptions
+from routelmt_cli.run.options import CorpusOptions, PairOptions, RouteBy, TranslateOptions
 from routelmt_cli.run.planning import load_plan
 from routelmt_cli.run.segments import scan
-from routelmt_cli.run.tiers import LARGE, SMALL, open_tier
+from routelmt_cli.run.tiers import LARGE, PROBE, SMALL, open_tier
 from routelmt_cli.translators.card import load_card
 from routelmt_cli.translators.models import find_model
+from routelmt_cli.translators.probing import ProbingModel
 from routelmt_cli.translators.protocol import Outcome
 from routelmt_cli.translators.stand_in import StandInTranslator
 
@@ -104,13 +105,14 @@ def stormy(translate, weather):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def weather(stand_ins):
+def weather(stand_ins, probing):
     """Let one weather rule over all stand-ins, with small waves and a router read once."""
     sky, router = Weather(), load_bundle(stand_ins.router)
     better = replace(router, model=replace(router.model, offset=router.model.offset + 0.4))
+    ladders = {"router": Ladder([router, better]), "both": load_ladder(probing.router)}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(StandInTranslator, "translate", stormy(StandInTranslator.translate, sky))
-        patch.setattr(setup, "load_ladder", lambda _: Ladder([router, better]))
+        patch.setattr(setup, "load_ladder", lambda path: ladders[path.name])
         patch.setattr(spending, "WAVE_ITEMS", 4)
         WholeRun.weather = sky
         yield sky
@@ -122,6 +124,7 @@ class WholeRun(RuleBasedStateMachine):
     weather = None
     folder = None
     names = TIERS
+    router, route_by = "router", RouteBy.DRAFT
 
     @initialize(
         lengths=st.lists(st.integers(0, 12), min_size=4, max_size=14),
@@ -134,6 +137,8 @@ class WholeRun(RuleBasedStateMachine):
         tokens=st.sampled_from([None, None, 0.05, 0.4, 0.8]),
     )
     def begin(self, lengths, prices, prefixes, cap, deterministic, share, pins, tokens):
+        if self.route_by is RouteBy.PROBE:
+            pins = tokens = None
         self.folder = Path(tempfile.mkdtemp(dir=MEMORY))
         self.corpus = CorpusOptions(self.folder / "in.tsv")
         self.pin = None if pins is None else "column:pin"
@@ -168,6 +173,11 @@ class WholeRun(RuleBasedStateMachine):
             for name, card in zip(self.names, cards, strict=True)
         ]
         self.drafts = self.worst(self.tiers[0])
+        self.ledger_tiers = dict(zip(self.names, self.tiers, strict=True))
+        if self.route_by is RouteBy.PROBE:
+            probed = ProbingModel.of(self.tiers[0].model)
+            self.ledger_tiers[PROBE] = open_tier(PROBE, probed, self.segments)
+            self.drafts += self.worst(self.ledger_tiers[PROBE])
         self.budget = max(1, self.drafts + self.worst(self.tiers[-1]) * share // 20)
         self.files = RunFiles(beside(self.folder / "out.tsv"))
         self.bought, self.spent, self.limit = {}, 0, 0
@@ -240,11 +250,12 @@ class WholeRun(RuleBasedStateMachine):
             pair=self.pair,
             budget_nanousd=self.budget,
             output=self.folder / "out.tsv",
-            router=self.folder / "router",
+            router=self.folder / self.router,
             force_router=True,
             pin=self.pin,
             share=self.tokens,
             restart=restart,
+            route_by=self.route_by,
         )
         try:
             report = pipeline.translate(options)
@@ -275,17 +286,17 @@ class WholeRun(RuleBasedStateMachine):
             assert journal.committed_nanousd() <= self.limit
             bought = {
                 (name, one.item): one
-                for name in self.names
+                for name in self.ledger_tiers
                 for one in journal.hypotheses(name, range(self.segments.items))
             }
             spent = journal.spend_nanousd()
         assert spent >= self.spent  # what was spent once stays spent, failures too
         for (name, item), one in bought.items():
-            tier = self.tiers[self.names.index(name)]
+            tier = self.ledger_tiers[name]
             tokens = one.prompt_tokens + tier.prefix_tokens_per_request, one.output_tokens
             assert one.spend_nanousd == tier.model.card.price.request(*tokens)
             assert one.spend_nanousd <= tier.worst_nanousd[item]
-        sent = {item for name, item in bought if name != SMALL}
+        sent = {item for name, item in bought if name not in (SMALL, PROBE)}
         assert all(self.pins[item] != SMALL for item in sent)
         assert sum(map(self.tokens_of, sent)) <= self.room
         for key, one in self.bought.items():
@@ -300,10 +311,10 @@ class WholeRun(RuleBasedStateMachine):
         assert report.spend_nanousd == self.spent <= self.budget
         lines = (self.folder / "out.tsv").read_text("utf-8").split("\n")
         assert len(lines) == self.segments.rows + 2
-        assert all((SMALL, item) in self.bought for item in range(self.segments.items))
+        self.check_drafts()
         assert all(key in self.bought for key in self.pinned())
-        plan = load_plan(self.files.plan, self.budget, self.tokens)
-        sent = {item for name, item in self.bought if name != SMALL}
+        plan = load_plan(self.files.plan, self.budget, self.tokens, self.fingerprint)
+        sent = {item for name, item in self.bought if name not in (SMALL, PROBE)}
         room = self.room - sum(map(self.tokens_of, sent))
         with Journal(self.files.journal) as journal:
             assert journal.is_finished
@@ -322,6 +333,11 @@ class WholeRun(RuleBasedStateMachine):
         failed = [key for key, one in self.bought.items() if one.failure is not None]
         assert report.failed == 0 or failed
 
+    fingerprint = None
+
+    def check_drafts(self):
+        assert all((SMALL, item) in self.bought for item in range(self.segments.items))
+
     @invariant()
     def spend_keeps_to_the_budget(self):
         if self.folder is not None:
@@ -334,8 +350,31 @@ class WholeRunOfThreeTiers(WholeRun):
     names = (SMALL, "middle", LARGE)
 
 
+class WholeRunByProbes(WholeRun):
+    """The same where drafts come last, which nobody knows how many there will be of."""
+
+    router, route_by = "both", RouteBy.PROBE
+
+    @property
+    def fingerprint(self):
+        return setup.load_ladder(Path(self.router)).probing.fingerprint
+
+    def check_drafts(self):
+        every = range(self.segments.items)
+        drafted = {item for name, item in self.bought if name == SMALL}
+        probed = {item for name, item in self.bought if name == PROBE}
+        assert probed | drafted == set(every)
+        rows = (self.folder / "out.tsv").read_text("utf-8").split("\n")[1:]
+        assert all(row for row in rows[: self.segments.rows])
+        for item in set(every) - drafted:  # something else is there, and it is used
+            assert self.bought[LARGE, item].failure is None
+            assert rows[self.segments.first_row[item]].split("\t")[3] == LARGE
+
+
 TestWholeRun = WholeRun.TestCase
 TestWholeRun.settings = settings(max_examples=30, stateful_step_count=10, deadline=None)
+TestWholeRunByProbes = WholeRunByProbes.TestCase
+TestWholeRunByProbes.settings = settings(max_examples=30, stateful_step_count=10, deadline=None)
 TestWholeRunOfThreeTiers = WholeRunOfThreeTiers.TestCase
 TestWholeRunOfThreeTiers.settings = settings(max_examples=20, stateful_step_count=10, deadline=None)
 

@@ -77,6 +77,18 @@ def test_a_run_of_three_tiers_killed_at_random_writes(
     assert sum(bench.causes.values()) >= 4
 
 
+@MODES
+def test_a_run_by_probes_killed_at_random_writes(
+    faults, launcher, probing, tmp_path, sources, mode
+):
+    command = ["translate", probing.corpus, *probing.options(), "--route", "probe", *mode]
+    bench = Trials(lambda name: KilledRun(launcher, tmp_path / name, command, BUDGET), sources)
+    luck = random.Random(3)
+    for number in range(5):
+        bench.try_once(f"trial-{number}", luck)
+    assert sum(bench.causes.values()) >= 5
+
+
 def test_a_kill_after_the_last_rename_costs_nothing(trials, make_run, sources):
     bench, run = trials(), make_run("renamed")
     bench.meet(run, Fault("report.json.writing", 0, signal.SIGKILL))
