@@ -9,10 +9,23 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 from demo_pair import NEEDS_DEMO_MODELS
+from made_routers import with_figures
 
+from routelmt_cli.gain.bundle import load_bundle
+from routelmt_cli.gain.calibration import (
+    CalibrationContext,
+    CalibrationOptions,
+    Retranslations,
+    calibrate,
+)
+from routelmt_cli.gain.labels import GainLabels
+from routelmt_cli.gain.ladder import Ladder, save_ladder
+from routelmt_cli.gain.undrafted import undrafted
 from routelmt_cli.translators import llama_session
 from routelmt_cli.translators.cache import cache_folder
+from routelmt_cli.translators.catalogue import models_folder
 
 SOURCES = [
     "El tren llega a las ocho.",
@@ -66,6 +79,49 @@ def test_translates_a_corpus_within_its_budget_and_continues_with_a_larger_one(t
     assert more["spend_by_tier_nanousd"]["small"] == report["spend_by_tier_nanousd"]["small"]
     assert more["retranslated"] > report["retranslated"]
     assert more["spend_nanousd"] > report["spend_nanousd"]
+
+
+def test_a_run_by_probes_drafts_only_what_stays_small(tmp_path):
+    corpus = tmp_path / "in.tsv"
+    corpus.write_text("source\n" + "\n".join(SOURCES) + "\n", "utf-8")
+    _made_up_routers(tmp_path / "both.router")
+    command = ("translate", "in.tsv", "--from", "es", "--to", "en", "--router", "both.router")
+    outputs = []
+    for output in ("one.tsv", "two.tsv"):
+        result = _routelmt(
+            *command, "--route", "probe", "--budget", "0.00006", "--deterministic", "-o", output,
+            folder=tmp_path,
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr.decode()
+        outputs.append((tmp_path / output).read_bytes())
+    assert outputs[0] == outputs[1]
+    rows = outputs[0].decode().split("\n")[1:-1]
+    assert [row.split("\t")[0] for row in rows] == SOURCES
+    assert {"small", "large"} <= {row.split("\t")[2] for row in rows}
+    report = json.loads((tmp_path / "one.tsv.routelmt" / "report.json").read_text())
+    assert report["probed"] == 7
+    assert report["drafted"] < 7 and report["drafted"] + report["retranslated"] >= 7
+    assert report["spend_nanousd"] <= report["budget_nanousd"]
+    assert report["spend_by_tier_nanousd"]["probe"] > 0
+
+
+def _made_up_routers(path):
+    """Write the shipped router, and one of probes that was trained on what is made up."""
+    shipped = load_bundle(models_folder() / "es-en.router")
+    luck = np.random.default_rng(0)
+    words = " ".join(SOURCES).split()
+    sources = [" ".join(luck.choice(words, luck.integers(3, 15))) for _ in range(80)]
+    tokens = np.array([len(source.split()) for source in sources])
+    gain = luck.normal(5, 10, len(sources))
+    made = calibrate(
+        undrafted(sources, tokens, luck.normal(size=(len(sources), 576)).astype(np.float32)),
+        Retranslations(sources, tokens, np.zeros(len(sources), np.bool_)),
+        GainLabels(gain, 0 * gain, gain, [""] * len(sources), shipped.metadata.metric_signature),
+        CalibrationContext(shipped.metadata.small, shipped.metadata.large, "made up"),
+        pairs=[("es", "en")] * len(sources),
+        options=CalibrationOptions(seeds=1, search_trials=0, folds=3),
+    )
+    save_ladder(Ladder([shipped], (), with_figures(made.router, route="probe")), path)
 
 
 def test_a_pipe_gets_as_many_lines_as_it_gave(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from routelmt_cli.gain.guard import REASONS, keep_reasons
+from routelmt_cli.gain.guard import REASONS, keep_reasons, stands_alone
 
 
 def reason(source, draft, retranslation, *, truncated=False, to=None):
@@ -263,3 +263,39 @@ def test_rows_do_not_touch_each_other():
     assert keep_reasons(
         ["a", "en 1998", "b"], ["a", "in 1998", "b"], ["a", "then", ""], np.zeros(3, dtype=bool)
     ) == ["", "numbers", "empty"]
+
+
+def alone(source, text, *, truncated=False, to="en"):
+    (stands,) = stands_alone([source], [text], np.array([truncated]), target_language=to)
+    return bool(stands)
+
+
+def test_a_retranslation_stands_alone_if_it_says_something_in_the_right_script():
+    assert alone(COPY, "The court decided yesterday that the company must pay")
+    assert not alone(COPY, "")
+    assert not alone(COPY, "The court decided yesterday that", truncated=True)
+    assert not alone(COPY, "I know I know I know I know I know I know I know I know")
+    assert not alone("Fabricado en 1998", "Made long ago")
+    assert not alone("Hola, {name}", "Hello")
+    assert not alone("Он пришёл домой поздно вечером", "Он домой поздно вечером пришёл", to="en")
+    assert alone("Он пришёл домой поздно вечером", "He came home late in the evening", to="en")
+    assert not alone("He came home late", "He was home late at night", to="ru")
+
+
+def test_the_source_again_does_not_stand_alone_unless_it_may_be_a_name():
+    assert not alone(COPY, COPY)
+    assert not alone(COPY, f"“{COPY.upper()}.”")
+    assert alone("OK", "OK")
+    assert alone("iPhone 12", "iPhone 12")
+
+
+def test_what_stands_alone_would_replace_the_source():
+    texts = ["", "x", COPY, "The court decided", "!!!!", "ID1", "Как дела", "one two one two"]
+    for source in texts[1:]:
+        for text in texts:
+            if alone(source, text):
+                assert reason(source, source, text, to="en") == ""
+
+
+def test_nothing_stands_alone_among_none():
+    assert not len(stands_alone([], [], np.zeros(0, np.bool_), target_language="en"))
