@@ -76,7 +76,8 @@ def plan(
     """Say what each budget would buy, before anything is spent on the large model.
 
     The corpus, or a sample of it, is drafted within --budget; translate with the same input,
-    output, models and router continues from these drafts and does not pay for them again.
+    output, models and router continues from these drafts and does not pay for them again. Where
+    the router also looks at probes, --route draft and --route probe are compared.
     """
     from routelmt_cli.budget.money import parse_usd
     from routelmt_cli.cli.console import Console

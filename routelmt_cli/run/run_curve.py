@@ -98,6 +98,7 @@ def make_probing_curve(
     by_probes: Prediction,
     by_drafts: Prediction,
     probing: Tier,
+    accuracy: Accuracy | None = None,
 ) -> BudgetCurve:
     """Make the curve of a run from the start that routes by probes.
 
@@ -111,6 +112,8 @@ def make_probing_curve(
         Predictions of these items: what is chosen by, and what counts.
     probing
         What probing every item costs.
+    accuracy
+        For intervals.
     """
     segments, small, weight = run.segments, run.small, run.wishes.weight[items]
     drafts = small.cost_nanousd(predict_draft_tokens(route.router, small))[items]
@@ -128,7 +131,7 @@ def make_probing_curve(
     )
     fixed = needed_nanousd(None, probing, segments.every) + _cost_of_drafts(run)
     money = Money(fixed=fixed, prefix=route.tier.prefix_nanousd, least_budget=0)
-    return BudgetCurve(steps, _whole(run, sampled=False), money, None)
+    return BudgetCurve(steps, _whole(run, sampled=False), money, accuracy)
 
 
 def _cost_of_drafts(run: Run) -> int:

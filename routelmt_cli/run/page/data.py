@@ -26,7 +26,7 @@ from routelmt_cli.run.page.text import Piece, compared, shown
 from routelmt_cli.run.planning import RunPlan
 from routelmt_cli.run.prediction import knowing, with_fitting_states
 from routelmt_cli.run.report import Report
-from routelmt_cli.run.run_curve import make_curve
+from routelmt_cli.run.run_curve import make_curve, make_probing_curve
 from routelmt_cli.run.setup import find_accuracy
 from routelmt_cli.run.tiers import LARGE, PROBE, SMALL
 
@@ -154,7 +154,11 @@ def gather(run: Run, plan: RunPlan, choice: Choice, report: Report) -> Page:
     items = evenly_spaced(run.segments.items, _CURVE_ITEMS)
     accuracy = find_accuracy(run.pair, run.routes)
     predictions = [one.take(items) for one in plan.predictions]
-    curve = make_curve(run, items, predictions, accuracy, anew=True)
+    if run.probing is None:
+        curve = make_curve(run, items, predictions, accuracy, anew=True)
+    else:
+        known = predictions[0]
+        curve = make_probing_curve(run, items, run.routes[0], known, known, run.probing, accuracy)
     knee = curve.knee()
     gain = report.predicted_gain
     return Page(
