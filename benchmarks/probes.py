@@ -2,11 +2,12 @@
 
 Calibrates both routers of a pair on some rows of a corpus (``calibrate --route probe``), buys the
 draft with its hidden state and the retranslation of every segment of other rows, and follows both
-ways of routing at each of 20 budgets, from what all drafts cost to what retranslating everything
-costs besides: by drafts, all of which are paid for; and by probes, where every prompt is paid for,
-and a draft only where no retranslation stands in its place. What is spent is what the models really
-used. The drafts' price is also multiplied (``--factors``), since the cheaper drafts are the less
-there is to save.
+ways of routing at budgets of 5%, 10% ... 100% of what drafting and retranslating everything costs:
+by drafts, all of which are paid for; and by probes, where every prompt is paid for, and a draft
+only where no retranslation stands in its place. What is spent is what the models really used;
+budgets that ``translate`` would refuse, since drafts might cost more, are also left out of a second
+figure. The drafts' price is multiplied (``--factors``), since the cheaper drafts are the less there
+is to save.
 
     python benchmarks/probes.py --data DATA --from es --to en --train 1-800 --rows 1501-1997
 
@@ -103,6 +104,7 @@ class Everything:
     draft_spend: Integers
     large_spend: Integers
     probe_spend: int
+    draft_worst: int
 
 
 def buy_everything(arguments: argparse.Namespace, work: Path) -> Everything:
@@ -165,6 +167,7 @@ def buy_everything(arguments: argparse.Namespace, work: Path) -> Everything:
         draft_spend=spends[0],
         large_spend=spends[1],
         probe_spend=needed_nanousd(None, probing, items),
+        draft_worst=needed_nanousd(None, small, items),
     )
 
 
@@ -210,29 +213,49 @@ def _gained(every: Everything, gain: Floats, taken: Integers) -> Floats:
 
 
 def compare(every: Everything, factor: int) -> dict[str, Any]:
-    """Compare both ways at every budget that covers all probes and drafts."""
+    """Compare both ways at shares of what drafting and retranslating everything costs."""
     drafts, large = factor * int(every.draft_spend.sum()), int(every.large_spend.sum())
-    least = drafts + factor * every.probe_spend
-    steps = [least + (drafts + large - least) * step // BUDGETS for step in range(1, BUDGETS + 1)]
-    seeing, blind = (
-        np.stack([part for budget in steps if (part := way(every, factor, budget)) is not None])
-        for way in (by_drafts, by_probes)
-    )
+    probes, worst = factor * every.probe_spend, factor * every.draft_worst
+    budgets = [(drafts + large) * step // BUDGETS for step in range(1, BUDGETS + 1)]
+    both = {
+        budget: (seeing, blind)
+        for budget in budgets
+        if (seeing := by_drafts(every, factor, budget)) is not None
+        and (blind := by_probes(every, factor, budget)) is not None
+    }
+    return {
+        "drafts": _share(drafts, drafts + large),
+        "probes": _share(probes, drafts + large),
+        "least_budget_by_drafts": _share(worst, drafts + large),
+        "least_budget_by_probes": _share(worst + probes, drafts + large),
+        "all_budgets": _ahead(list(both.values())),
+        "budgets_that_are_not_refused": _ahead(
+            [parts for budget, parts in both.items() if budget >= worst + probes]
+        ),
+        "gain_at": {
+            f"{_share(budget, drafts + large):.0%}": [round(float(part.sum()), 2) for part in parts]
+            for budget, parts in both.items()
+        },
+    }
+
+
+def _share(part: int, whole: int) -> float:
+    return round(part / whole, 4)
+
+
+def _ahead(parts: list[tuple[Floats, Floats]]) -> dict[str, float] | None:
+    """Say how far probes are ahead, in points of mean gain, with its standard error."""
+    if not parts:
+        return None
+    seeing, blind = (np.stack([pair[way] for pair in parts]) for way in (0, 1))
     ahead = (blind - seeing).mean(axis=0)
     blocks = np.add.reduceat(ahead, np.arange(0, len(ahead), NEIGHBOURS))
     return {
-        "drafts_share_of_all_spend": round(drafts / (drafts + large), 4),
-        "probes_share_of_all_spend": round(factor * every.probe_spend / (drafts + large), 4),
+        "budgets": len(parts),
         "mean_gain_by_drafts": round(float(seeing.sum(axis=1).mean()), 3),
         "mean_gain_by_probes": round(float(blind.sum(axis=1).mean()), 3),
         "ahead": round(float(ahead.sum()), 3),
         "standard_error": round(float(np.sqrt(len(blocks)) * np.std(blocks, ddof=1)), 3),
-        "gain_at": {
-            f"{100 * step // BUDGETS}%": [
-                round(float(way[step - 1].sum()), 2) for way in (seeing, blind)
-            ]
-            for step in (2, 5, 10, 15, 20)
-        },
     }
 
 

@@ -172,7 +172,7 @@ def load_bundle(path: str | Path) -> Router:
         )
     if (path / LADDER).is_file() and not (path / DESCRIPTION).exists():
         raise UsageError(
-            f"router {path} is a ladder, with a router for each of several tiers",
+            f"router {path} is a ladder of several routers",
             hint=f"name one of them, such as {path / 'tier-1.router'}",
         )
     description = _description(path)

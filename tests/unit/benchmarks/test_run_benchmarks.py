@@ -80,6 +80,23 @@ def test_tiers(ladder, tmp_path):
     assert line["oracle"]["ahead"] > 0
 
 
+def test_probes(probing, tmp_path):
+    work = tmp_path / "work"
+    shutil.copytree(probing.router, work / "both.router")
+    pair = ["--from", "en", "--to", "de", "--small", probing.small, "--large", probing.large]
+    rows = ["--train", "1-60", "--rows", "1-118", "--factors", "1", "4"]
+    line = line_of("probes.py", probing.corpus, *pair, *rows, "--work", work)
+    assert 0 < line["stands_alone"] < 1
+    for factor, found in line["price_of_drafts_times"].items():
+        assert 0 < found["probes"] < found["drafts"] < found["least_budget_by_drafts"]
+        assert list(found["gain_at"]) and found["all_budgets"]["budgets"] == len(found["gain_at"])
+        first, last = (list(found["gain_at"].values())[place] for place in (0, -1))
+        assert all(0 < low < high for low, high in zip(first, last, strict=True))
+        if factor == "4":
+            cheap = line["price_of_drafts_times"]["1"]["all_budgets"]["ahead"]
+            assert found["all_budgets"]["ahead"] > cheap
+
+
 def test_routing(stand_ins, tmp_path):
     pair = ["--from", "en", "--to", "de", "--small", stand_ins.small, "--large", stand_ins.large]
     rest = ["--router", stand_ins.router, "--budget", "0.004", "--work", tmp_path / "work"]
