@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from routelmt_cli.errors import UsageError
 from routelmt_cli.gain.blending import Blend
 from routelmt_cli.gain.bundle import (
     DESCRIPTION,
@@ -145,10 +146,51 @@ def load_ladder(path: Path) -> Ladder:
         if (router.metadata.small, router.metadata.pairs) != (first.small, first.pairs):
             refuse_file(file, "lists routers of several models that draft, or of other languages")
     if probing is not None:
-        if routers[-1].metadata.large != first.large or not looks_at_probes(routers[-1]):
+        safeguards = routers[-1].safeguards
+        chooses = safeguards is not None and safeguards.chooser is not None
+        if routers[-1].metadata.large != first.large or not looks_at_probes(routers[-1]) or chooses:
             refuse_file(file, "lists a router of probes that is none of its tier")
         return Ladder(routers[:1], (), routers[-1])
     return Ladder(routers, _blends(value.get("blends"), len(routers), file))
+
+
+def load_router(path: str | Path) -> Router:
+    """Read the only router of drafts that a folder holds, trusting nothing in it.
+
+    Parameters
+    ----------
+    path
+        A bundle, or a folder of one with a router of probes beside it.
+
+    Raises
+    ------
+    UsageError
+        As of ``load_ladder``; or it is a router of probes, or there are several.
+    """
+    path = Path(path)
+    routers = load_ladder(path).routers
+    if len(routers) > 1:
+        raise UsageError(
+            f"router {path} is a ladder, with a router for each of several tiers",
+            hint=f"name one of them, such as {path / 'tier-1.router'}",
+        )
+    refuse_probes(routers[0], path)
+    return routers[0]
+
+
+def refuse_probes(router: Router, path: Path) -> None:
+    """Refuse a router of probes where drafts are looked at.
+
+    Raises
+    ------
+    UsageError
+        It is one.
+    """
+    if looks_at_probes(router):
+        raise UsageError(
+            f"{path}: this router looks at probes, which a run has only with --route probe",
+            hint=f"name the folder that it lies in: {path.parent}",
+        )
 
 
 def looks_at_probes(router: Router) -> bool:

@@ -205,6 +205,11 @@ class BudgetCurve:
             _GRID * float(self._frontier.cost_nanousd[-1]),
         )
 
+    @property
+    def least_nanousd(self) -> int:
+        """The least budget that a run begins with."""
+        return self._money.least_budget
+
     # -- offers -------------------------------------------------------------------------------
 
     def buys(self, budget_nanousd: int) -> Offer:

@@ -27,7 +27,12 @@ from routelmt_cli.run.pipeline import open_run, refuse_small_budget
 from routelmt_cli.run.planning import drift_warning
 from routelmt_cli.run.prediction import Prediction
 from routelmt_cli.run.progress import Progress
-from routelmt_cli.run.route_comparison import Compared, RouteComparison, compare_routes
+from routelmt_cli.run.route_comparison import (
+    Compared,
+    RouteComparison,
+    compare_routes,
+    why_not_compared,
+)
 from routelmt_cli.run.run_curve import make_curve, predict_items
 from routelmt_cli.run.setup import find_accuracy
 
@@ -244,6 +249,8 @@ def _remarks(
         lines.append("no interval: how sure predictions of several tiers are together is not known")
     elif accuracy is None:
         lines.append("no interval: the router was not calibrated on this language pair and models")
+    if run.routes[0].probing is not None and (why := why_not_compared(run, items)) is not None:
+        lines.append(f"routing by probes is not compared: {why}")
     warnings = (drift_warning(one.drift) for one in predictions if one.drift is not None)
     lines += [warning for warning in warnings if warning is not None][:1]
     return lines

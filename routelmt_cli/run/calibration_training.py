@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from routelmt_cli.errors import UsageError
 from routelmt_cli.features.compute import DraftTable
-from routelmt_cli.gain.bundle import load_bundle
 from routelmt_cli.gain.calibration import (
     Calibration,
     CalibrationContext,
@@ -26,7 +25,7 @@ from routelmt_cli.gain.calibration import (
 )
 from routelmt_cli.gain.catalogue import shipped_prior
 from routelmt_cli.gain.labels import GainLabels
-from routelmt_cli.gain.ladder import PROBE, ROUTE
+from routelmt_cli.gain.ladder import PROBE, ROUTE, load_router
 from routelmt_cli.gain.metadata import MAX_PAIRS, ModelIdentity
 from routelmt_cli.gain.router import Router
 from routelmt_cli.gain.training import MIN_SEGMENTS
@@ -156,7 +155,7 @@ def _prior(name: str) -> Router | None:
     """Load the router that training starts from."""
     if name == NO_PRIOR:
         return None
-    return shipped_prior() if name == DEFAULT_PRIOR else load_bundle(name)
+    return shipped_prior() if name == DEFAULT_PRIOR else load_router(name)
 
 
 def _with_figures(made: Calibration, data: Labelled) -> Calibration:

@@ -182,7 +182,8 @@ class SecondOpinion:
     ) -> npt.NDArray[np.bool_]:
         """Tell which retranslations are not to replace their drafts, bool of shape (n,).
 
-        A router without a chooser for this language pair keeps nothing.
+        A router without a chooser for this language pair keeps nothing, and what has no draft to be
+        compared with is not kept out either.
         """
         safeguards = self.router.safeguards
         known = self.router.knows(self.pair)
@@ -191,10 +192,16 @@ class SecondOpinion:
             return np.zeros(len(retranslations), np.bool_)
         profile = self.router.profiles[self.pair]
         items = np.array([one.item for one in retranslations], np.int64)
-        table = draft_table(journal, segments, self.small, items)
-        after = retranslation_features(profile, table.sources, [one.text for one in retranslations])
+        drafted = np.isin(items, list(journal.texts(self.small.name, items.tolist())))
+        keeps = np.zeros(len(items), np.bool_)
+        if not drafted.any():
+            return keeps
+        table = draft_table(journal, segments, self.small, items[drafted])
+        texts = [one.text for one, has in zip(retranslations, drafted, strict=True) if has]
+        after = retranslation_features(profile, table.sources, texts)
         blank = np.array([not draft.strip() for draft in table.drafts], np.bool_)
-        return chooser.keep_draft(profile.features(table), after) & ~blank
+        keeps[drafted] = chooser.keep_draft(profile.features(table), after) & ~blank
+        return keeps
 
 
 _NO_OPINIONS: Mapping[str, SecondOpinion] = {}

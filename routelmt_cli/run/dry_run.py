@@ -26,11 +26,13 @@ from routelmt_cli.run.continuing import (
     refuse_other_run,
 )
 from routelmt_cli.run.corpus_input import open_input
+from routelmt_cli.run.floor import Floor
 from routelmt_cli.run.folder import RunFolder
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.late_drafts import predict_drafts
 from routelmt_cli.run.options import TranslateOptions
 from routelmt_cli.run.owed_drafts import OwedDrafts
+from routelmt_cli.run.pair import Pair
 from routelmt_cli.run.pipeline import worst_of_all
 from routelmt_cli.run.planning import DraftsToCome, RunPlan
 from routelmt_cli.run.prediction import (
@@ -43,7 +45,7 @@ from routelmt_cli.run.preparation import prepare, reserved_columns
 from routelmt_cli.run.probes import probe_table
 from routelmt_cli.run.progress import Progress
 from routelmt_cli.run.route import Route
-from routelmt_cli.run.segments import scan
+from routelmt_cli.run.segments import Segments, scan
 from routelmt_cli.run.spending import left_nanousd, needed_nanousd
 from routelmt_cli.run.tiers import Tier
 from routelmt_cli.run.wishes import Wishes, read_wishes
@@ -75,6 +77,8 @@ class Estimate:
         The most of the text that may be retranslated; None for any share.
     remembered
         Rows that a translation memory answers.
+    floor_nanousd
+        What the budget must be at least beside pins, what is spent included.
     probe_cost_nanousd
         Of the probes that are still to be bought, exactly; None where drafts are looked at.
     budget_is_given
@@ -98,6 +102,7 @@ class Estimate:
     remembered: int = 0
     cost_by_tier_nanousd: dict[str, int] = field(default_factory=dict)
     probe_cost_nanousd: int | None = None
+    floor_nanousd: int = 0
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the figures as (name, value) texts."""
@@ -191,13 +196,12 @@ class Estimate:
     @property
     def refused(self) -> bool:
         """Whether the run would be refused: its drafts and pins might not fit the budget."""
-        return not self.begun and self.needed_nanousd > self.budget_nanousd
+        return self.needed_nanousd > self.budget_nanousd
 
     @property
     def needed_nanousd(self) -> int:
-        """What the budget must be at least for drafting to begin."""
-        drafts = (self.probe_cost_nanousd or 0) + self.draft_worst_nanousd
-        return drafts + self.pinned_worst_nanousd
+        """What the budget must be at least for drafting to begin, or to go on."""
+        return self.floor_nanousd + self.pinned_worst_nanousd
 
     def remarks(self) -> list[str]:
         """Return what else is to be said, a line each."""
@@ -226,7 +230,7 @@ class Estimate:
         if self.refused:
             lines.append(
                 f"the budget must be at least {format_usd(self.needed_nanousd)} "
-                f"for {doing} to begin"
+                f"for {doing} to {'go on' if self.begun else 'begin'}"
             )
         return lines
 
@@ -254,8 +258,8 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
             budget = worst_of_all(tiers)
         sent = np.zeros(segments.items, np.bool_)
         pinned_worst = _pinned_worst(None, routes, wishes)
-        plan, spent = None, 0
-        looked, owed = np.zeros(segments.items, np.bool_), np.ones(segments.items, np.bool_)
+        state = _State(small, routes, probing, segments, begun.pair)
+        money, plan = state.money(None), None
         records: list[OutputRecord] = []
         if (begun.folder / "run.json").exists():
             with RunFolder(begun.folder) as held:
@@ -263,50 +267,30 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
                 if not options.restart and anything_sent(held):
                     refuse_other_run(held, begun.identity, budget)
                     with Journal(held.journal) as journal:
-                        spent = journal.spend_nanousd()
-                        looked = journal.bought(small.name, segments.items)
-                        owed = ~looked
-                        if probing is not None:
-                            looked |= journal.bought(probing.name, segments.items)
-                            large = routes[0].tier
-                            owed = OwedDrafts(journal, segments, begun.pair, small, large).mask
+                        money = state.money(journal)
                         for route in routes:
                             sent |= journal.sent(route.tier.name, segments.items)
                         pinned_worst = _pinned_worst(journal, routes, wishes)
-                        if looked.all():
-                            read = draft_table if probing is None else probe_table
-                            router = routes[0].router
-                            plan = _plan(
-                                held,
-                                wishes,
-                                budget,
-                                journal=journal,
-                                read=partial(read, journal, segments, small),
-                                routes=routes,
-                                pair=begun.pair.label,
-                                drafts=None
-                                if probing is None
-                                else predict_drafts(router, small, owed, journal),
-                            )
+                        if money.is_known and money.floor + pinned_worst <= budget:
+                            plan = _plan(held, state, wishes, budget, journal)
         wishes.refuse_share(sent)
         if path is not None:
             output.refuse_foreign(path, records, overwrite=options.overwrite)
         draft_tokens = predict_draft_tokens(routes[0].router, small)
         costs = [_costs(route, small, draft_tokens) for route in routes]
         cost, low, high = costs[-1]
-        draft_cost = _sum(small.cost_nanousd(draft_tokens)[owed])
-        prefix = 0 if looked.any() and probing is None else small.prefix_nanousd
         return Estimate(
             segments=segments.rows,
             distinct_segments=segments.items,
             budget_nanousd=budget,
-            begun=bool(looked.any()),
-            draft_cost_nanousd=prefix + draft_cost,
-            draft_worst_nanousd=prefix + _sum(small.worst_nanousd[owed]),
+            begun=money.is_begun,
+            draft_cost_nanousd=money.drafts,
+            draft_worst_nanousd=money.drafts_at_most,
             large_cost_nanousd=cost,
             large_cost_range_nanousd=(low, high),
             plan=plan,
-            spent_nanousd=spent,
+            spent_nanousd=money.spent,
+            floor_nanousd=money.floor,
             auto_budget=options.auto_budget,
             pinned_worst_nanousd=pinned_worst,
             share=options.share,
@@ -315,10 +299,83 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
             cost_by_tier_nanousd={
                 route.tier.name: own[0] for route, own in zip(routes, costs, strict=True)
             },
-            probe_cost_nanousd=None
-            if probing is None
-            else _sum(probing.worst_nanousd[~looked])
-            + (0 if looked.any() else probing.prefix_nanousd),
+            probe_cost_nanousd=money.probes,
+        )
+
+
+@dataclass(frozen=True)
+class _Money:
+    """What drafts and probes are still to cost; in nanodollars.
+
+    Attributes
+    ----------
+    is_begun, is_known
+        Whether some, and whether all of what routing looks at is bought.
+    spent, floor
+        Settled; and what the budget must be at least, that and what is reserved included.
+    probes
+        Exactly; None where drafts are looked at.
+    """
+
+    is_begun: bool
+    is_known: bool
+    spent: int
+    floor: int
+    drafts: int
+    drafts_at_most: int
+    probes: int | None
+
+
+@dataclass(frozen=True)
+class _State:
+    """What a journal is looked at with."""
+
+    small: Tier
+    routes: Sequence[Route]
+    probing: Tier | None
+    segments: Segments
+    pair: Pair
+
+    def owed(self, journal: Journal) -> OwedDrafts:
+        return OwedDrafts(journal, self.segments, self.pair, self.small, self.routes[0].tier)
+
+    def read(self, journal: Journal) -> ReadTable:
+        read = draft_table if self.probing is None else probe_table
+        return partial(read, journal, self.segments, self.small)
+
+    def missing(self, journal: Journal | None) -> npt.NDArray[np.bool_]:
+        """Say which drafts are still to be bought, as far as that is known."""
+        items = self.segments.items
+        if journal is None:
+            return np.ones(items, np.bool_)
+        if self.probing is None:
+            return ~journal.bought(self.small.name, items)
+        return self.owed(journal).mask
+
+    def drafts(self, journal: Journal | None) -> DraftsToCome:
+        router = self.routes[0].router
+        return predict_drafts(router, self.small, self.missing(journal), journal)
+
+    def money(self, journal: Journal | None) -> _Money:
+        small, probing, items = self.small, self.probing, self.segments.items
+        missing, drafts = self.missing(journal), self.drafts(journal)
+        looked, probes = np.zeros(items, np.bool_), None
+        if journal is not None:
+            looked = journal.bought(small.name, items)
+            if probing is not None:
+                looked |= journal.bought(probing.name, items)
+        if probing is not None:
+            probes = needed_nanousd(journal, probing, np.flatnonzero(~looked))
+        committed = 0 if journal is None else journal.committed_nanousd()
+        floor = Floor(small, probing, self.owed).needed_nanousd(journal)
+        return _Money(
+            is_begun=bool(looked.any()),
+            is_known=bool(looked.all()),
+            spent=0 if journal is None else journal.spend_nanousd(),
+            floor=committed + floor,
+            drafts=drafts.prefix_nanousd + _sum(drafts.cost_nanousd),
+            drafts_at_most=drafts.prefix_nanousd + _sum(small.worst_nanousd[missing]),
+            probes=probes,
         )
 
 
@@ -345,33 +402,34 @@ def _sum(nanousd: npt.NDArray[np.int64]) -> int:
 
 
 def _plan(
-    folder: RunFolder,
-    wishes: Wishes,
-    budget_nanousd: int,
-    *,
-    journal: Journal,
-    read: ReadTable,
-    routes: Sequence[Route],
-    pair: str,
-    drafts: DraftsToCome | None,
+    folder: RunFolder, state: _State, wishes: Wishes, budget_nanousd: int, journal: Journal
 ) -> RunPlan:
+    routes = state.routes
+    drafts = None if state.probing is None else state.drafts(journal)
     router = None if drafts is None else drafts.router
     plan = planning.load_plan(folder.plan, budget_nanousd, wishes.share, router)
     if plan is None:
-        every = np.arange(len(wishes.weight), dtype=np.int64)
-        predictions = predict(read, routes, pair, every)
+        predictions = predict(state.read(journal), routes, state.pair.label, state.segments.every)
         plan = planning.solve(predictions, wishes, journal, routes, budget_nanousd, drafts)
-    return _what_remains(plan, journal, routes, budget_nanousd)
+    return _what_remains(plan, state, journal, budget_nanousd, drafts)
 
 
 def _what_remains(
-    plan: RunPlan, journal: Journal, routes: Sequence[Route], budget_nanousd: int
+    plan: RunPlan,
+    state: _State,
+    journal: Journal,
+    budget_nanousd: int,
+    drafts: DraftsToCome | None,
 ) -> RunPlan:
     """Take out of a plan what was bought since, and what can no longer fit."""
+    if drafts is not None:
+        budget_nanousd -= state.owed(journal).worst_nanousd
     waiting = plan.chosen.copy()
-    for number, route in enumerate(routes):
+    for number, route in enumerate(state.routes):
         fits = route.tier.worst_nanousd <= left_nanousd(journal, route.tier, budget_nanousd)
         fits &= ~journal.sent(route.tier.name, len(waiting))
         waiting &= fits | (plan.target != number)
-    cost = int(plan.cost_nanousd[waiting].sum())
-    return dataclasses.replace(plan, chosen=waiting, facts={**plan.facts, "cost_nanousd": cost})
+    facts = {**plan.facts, "cost_nanousd": int(plan.cost_nanousd[waiting].sum())}
+    if drafts is not None:
+        facts["drafts_nanousd"] = drafts.prefix_nanousd + _sum(drafts.cost_nanousd[~waiting])
+    return dataclasses.replace(plan, chosen=waiting, facts=facts)

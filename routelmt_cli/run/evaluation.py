@@ -24,8 +24,8 @@ from routelmt_cli.evaluation.plot import require_matplotlib
 from routelmt_cli.evaluation.resampling import SAMPLES
 from routelmt_cli.features.pieces import PieceModel
 from routelmt_cli.features.schema import FEATURE_NAMES
-from routelmt_cli.gain.bundle import load_bundle
 from routelmt_cli.gain.labels import GainLabels, gain_labels, labels_from_scores
+from routelmt_cli.gain.ladder import load_router
 from routelmt_cli.gain.router import GainPrediction, Router
 from routelmt_cli.run.evaluation_outputs import (
     Evaluation,
@@ -99,7 +99,7 @@ def evaluate(options: EvaluateOptions, progress: Progress | None = None) -> Eval
     """
     progress = progress or Silent()
     _check(options)
-    router = load_bundle(options.router)
+    router = load_router(options.router)
     pair = _pair(options, router)
     corpus = _read(options.labelled)
     if len(corpus) < MIN_SEGMENTS:

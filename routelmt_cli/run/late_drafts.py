@@ -75,7 +75,8 @@ def buy_by_probes(run: Run, plan: RunPlan) -> None:
                 large, order[:chosen], "retranslating", expected=chosen, wishes=run.wishes
             )
         set_passes_done(run.journal, 2)
-    if done < 3:
+    # A plan may have been cut off while it drafted in this folder.
+    if done < 3 or run.journal.unsettled_wave(run.small.name) is not None:
         _draft(run, np.ones(run.segments.items, np.bool_))
         set_passes_done(run.journal, 3)
     with run.clock.stage("retranslate"):

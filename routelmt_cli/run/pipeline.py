@@ -46,6 +46,7 @@ from routelmt_cli.run.run_curve import predict_items
 from routelmt_cli.run.segments import scan
 from routelmt_cli.run.shielding import shielded
 from routelmt_cli.run.spending import needed_nanousd
+from routelmt_cli.run.switching import settle_way
 from routelmt_cli.run.terms import with_terms
 from routelmt_cli.run.tiers import Tier
 from routelmt_cli.run.wishes import Wishes, read_wishes
@@ -119,7 +120,7 @@ def open_run(
             for remark in source.corpus.remarks():
                 progress.note(remark)
             with clock.stage("count tokens"):
-                tiers = begun.open_tiers(source.corpus, segments, compares=plans_only)
+                tiers = begun.open_tiers(source.corpus, segments)
                 probing = begun.open_probing(segments)
             with clock.stage("read"):
                 wishes = read_wishes(source.corpus, segments, tiers, options)
@@ -177,6 +178,7 @@ def _translate(run: Run, folder: RunFolder) -> Report:
     path = run.output
     if path is not None and run.options.output is None:
         run.progress.note(f"writing to {path}")
+    settle_way(run, folder)
     _retry(run, folder)
     _look(run)
     with run.clock.stage("plan"):

@@ -65,17 +65,8 @@ class Preparation:
         """Whether routing looks at probes."""
         return self.options.route_by is RouteBy.PROBE
 
-    def open_tiers(
-        self, corpus: Corpus, segments: Segments, *, compares: bool = False
-    ) -> list[Tier]:
+    def open_tiers(self, corpus: Corpus, segments: Segments) -> list[Tier]:
         """Count what every item costs, with each model; the first drafts.
-
-        Parameters
-        ----------
-        corpus, segments
-            The input.
-        compares
-            Whether drafts are to tell what probes would say too.
 
         Raises
         ------
@@ -84,11 +75,14 @@ class Preparation:
         """
         told = note_sources(corpus, segments, self.pair, self.options, self.glossary, self.memory)
         # Hidden states where a router looks at them; what is adapted to other languages does not.
-        with_states = not self.probes and any(
-            router.needs_states and router.knows(self.pair.label)
-            for router in self.routers.by_tier.values()
+        # Drafts that are made first are probes too, for a plan or a run that goes on by these.
+        with_states = not self.probes and (
+            self.routers.probing is not None
+            or any(
+                router.needs_states and router.knows(self.pair.label)
+                for router in self.routers.by_tier.values()
+            )
         )
-        with_states |= compares and self.routers.probing is not None
         return open_tiers(self.pair.models, segments, with_states=with_states, notes=told)
 
     def routes(self, tiers: Sequence[Tier]) -> list[Route]:

@@ -26,6 +26,8 @@ from routelmt_cli.run.run_curve import make_curve, make_probing_curve
 from routelmt_cli.run.setup import find_limit
 from routelmt_cli.run.spending import needed_nanousd
 
+_LOOKED_AT = 100
+
 
 @dataclass(frozen=True)
 class Compared:
@@ -59,6 +61,20 @@ class RouteComparison:
     all_drafted: bool
 
 
+def why_not_compared(run: Run, items: npt.NDArray[np.int64]) -> str | None:
+    """Say why a run with a router of probes cannot be compared, in words; None where it can."""
+    if run.options.not_for_probes is not None:
+        return f"it does not go with {run.options.not_for_probes}"
+    if run.small.is_remote:
+        return "a server shows no hidden states"
+    if not len(items):
+        return "there is nothing to translate"
+    read = partial(probe_table, run.journal, run.segments, run.small)
+    if any(read(part).states is None for part in (items[:_LOOKED_AT], items[-_LOOKED_AT:])):
+        return "these drafts were bought without hidden states"
+    return None
+
+
 def compare_routes(
     run: Run, items: npt.NDArray[np.int64], predictions: Sequence[Prediction]
 ) -> RouteComparison | None:
@@ -79,20 +95,17 @@ def compare_routes(
         A guard is asked for that the router of probes cannot promise.
     """
     route, options = run.routes[0], run.options
-    if route.probing is None or options.not_for_probes is not None:
+    if route.probing is None or why_not_compared(run, items) is not None:
         return None
     read = partial(probe_table, run.journal, run.segments, run.small)
-    if len(items) and read(items[:1]).states is None:
-        return None  # drafted before there was a router of probes
     limit = find_limit(options, run.pair, route.tier.name, route.probing, Silent())
     blind = replace(route, router=route.probing, limit=limit, blend=None)
     (by_probes,) = predict(read, [blind], run.pair.label, items)
     probing = open_probing(run.pair, run.segments)
     drafts = make_curve(run, items, predictions, anew=True)
     probes = make_probing_curve(run, items, blind, by_probes, predictions[0], probing)
-    every = run.segments.every
-    least_of_drafts = needed_nanousd(None, run.small, every)
-    least_of_probes = least_of_drafts + needed_nanousd(None, probing, every)
+    least_of_drafts = needed_nanousd(None, run.small, run.segments.every)
+    least_of_probes = probes.least_nanousd
 
     def at(budget_nanousd: int) -> Compared:
         return Compared(

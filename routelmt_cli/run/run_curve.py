@@ -53,10 +53,6 @@ def make_curve(
         As if nothing had been retranslated yet; what a sample is off by is left out.
     """
     journal, segments, small = run.journal, run.segments, run.small
-    every = np.arange(segments.items)
-    missing = ~journal.sent(small.name, segments.items)
-    ratio = predict_draft_tokens(run.routes[0].router, small)
-    drafts = small.cost_nanousd(ratio)[missing]
     committed = journal.spend_nanousd(small.name) if anew else journal.committed_nanousd()
     sent = np.zeros((len(items), len(run.routes)), np.bool_)
     prefix, pinned_cost, pinned_worst = 0, 0, 0
@@ -75,9 +71,9 @@ def make_curve(
             prefix += due
         sent[:, number] |= pinned
     money = Money(
-        fixed=committed + sum(drafts.tolist()) + pinned_cost,
+        fixed=committed + _missing_drafts_nanousd(run) + pinned_cost,
         prefix=prefix,
-        least_budget=committed + needed_nanousd(journal, small, every) + pinned_worst,
+        least_budget=committed + needed_nanousd(journal, small, segments.every) + pinned_worst,
     )
     whole = _whole(run, sampled=len(items) < segments.items and not anew)
     try:
@@ -129,17 +125,21 @@ def make_probing_curve(
         sent=np.zeros(len(items), np.bool_),
         counted=by_drafts.gain * weight,
     )
-    fixed = needed_nanousd(None, probing, segments.every) + _cost_of_drafts(run)
-    money = Money(fixed=fixed, prefix=route.tier.prefix_nanousd, least_budget=0)
+    probes = needed_nanousd(None, probing, segments.every)
+    money = Money(
+        fixed=probes + run.journal.spend_nanousd(small.name) + _missing_drafts_nanousd(run),
+        prefix=route.tier.prefix_nanousd,
+        least_budget=probes + needed_nanousd(None, small, segments.every),
+    )
     return BudgetCurve(steps, _whole(run, sampled=False), money, accuracy)
 
 
-def _cost_of_drafts(run: Run) -> int:
-    """Return what drafts cost that are bought, and what those are predicted to that are not."""
+def _missing_drafts_nanousd(run: Run) -> int:
+    """Return what the drafts are predicted to cost that are not bought or reserved."""
     missing = ~run.journal.sent(run.small.name, run.segments.items)
     drafts = run.small.cost_nanousd(predict_draft_tokens(run.routes[0].router, run.small))
-    to_come: int = sum(drafts[missing].tolist())
-    return run.journal.spend_nanousd(run.small.name) + to_come
+    found: int = sum(drafts[missing].tolist())
+    return found
 
 
 def _whole(run: Run, *, sampled: bool) -> Whole:

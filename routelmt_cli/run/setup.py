@@ -23,7 +23,7 @@ from routelmt_cli.gain.catalogue import (
     shipped_routers,
 )
 from routelmt_cli.gain.conformal import GuardLimit, limit_for
-from routelmt_cli.gain.ladder import Ladder, load_ladder, looks_at_probes
+from routelmt_cli.gain.ladder import Ladder, load_ladder, refuse_probes
 from routelmt_cli.gain.router import Router, portable_parts
 from routelmt_cli.run.language_detection import INSTALL
 from routelmt_cli.run.options import PairOptions, RouteBy, TranslateOptions
@@ -96,13 +96,17 @@ def find_pair_and_routers(
     UsageError
         Where a model or router is missing, or the router was made for others.
     """
+    if options.router is None and options.route_by is RouteBy.PROBE:
+        asked_for = (options.pair.source_language or "CODE", options.pair.target_language or "CODE")
+        raise UsageError(
+            "--route probe needs a router that looks at probes: none is shipped",
+            hint=f"calibrate your own: {how_to_calibrate(*asked_for)} --route probe",
+        )
     pair, routers = (
         _shipped(options.pair, progress, detect)
         if options.router is None
         else _named(options.router, options, progress, detect)
     )
-    if options.router is None:
-        _refuse_without_probing(options, pair, routers)
     asked = routers.asked(options.route_by)
     for router in asked.values():
         if not router.knows(pair.label) and not portable_parts(router):
@@ -132,9 +136,8 @@ def _refuse_without_probing(options: TranslateOptions, pair: Pair, routers: Rout
     if options.route_by is not RouteBy.PROBE:
         return
     if routers.probing is None:
-        where = "none is shipped" if options.router is None else f"{options.router} has none"
         raise UsageError(
-            f"--route probe needs a router that looks at probes: {where}",
+            f"--route probe needs a router that looks at probes: {options.router} has none",
             hint=f"{_calibrate_hint(pair)} --route probe",
         )
     if not routers.probing.knows(pair.label):
@@ -152,11 +155,7 @@ def _named(
 ) -> tuple[Pair, Routers]:
     """Take the user's bundle, or of a ladder of them those that fit."""
     ladder = load_ladder(path)
-    if any(map(looks_at_probes, ladder.routers)):
-        raise UsageError(
-            f"{path}: this router looks at probes, which a run has only with --route probe",
-            hint=f"name the folder that it lies in: --router {path.parent}",
-        )
+    refuse_probes(ladder.routers[0], path)
     languages = _languages(options.pair, ladder.routers[0].metadata.pairs, detect)
     pair = find_pair(options.pair, languages.source, languages.target)
     routers = _of_tiers(ladder.routers, pair, path, options, progress)

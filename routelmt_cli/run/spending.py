@@ -91,8 +91,9 @@ class Spender:
         """Buy hypotheses in waves until nothing is left or nothing fits.
 
         Items that cannot fit any more are dropped before each wave, since what is left only
-        shrinks; the wave is the longest prefix of the others whose worst cases fit, and whose
-        tokens do where a share is a limit. So what stays
+        shrinks, unless drafts are owed: then it grows with what is no longer put aside for them,
+        and what does not fit yet is asked about again. The wave is the longest prefix of the
+        others whose worst cases fit, and whose tokens do where a share is a limit. So what stays
         unspent is less than the worst case of the cheapest item left, and a wave is a function
         of the journal alone: a run that was cut off goes on with the very waves that it had ahead.
 
@@ -150,21 +151,25 @@ class Spender:
                 again = self._let_go(tier, lost, must(rest), tries)
                 room.give_back(again)
                 rest = np.concatenate([again, rest])
-            while len(rest := rest[self._fits(tier, rest, room)]):
+            most = max(WAVE_ITEMS, tier.batched_items)
+            while len(places := np.flatnonzero(self._fits(tier, rest, room))):
                 self._deadline.check()
-                next_ones = rest[: max(WAVE_ITEMS, tier.batched_items, self._engine.wave_items)]
+                if self._owed is None:
+                    rest, places = rest[places], np.arange(len(places))
+                next_ones = rest[places[: max(most, self._engine.wave_items)]]
                 fitting = min(
                     _longest_prefix(tier.worst_nanousd[next_ones], self._left(tier)),
                     room.longest_prefix(next_ones),
                 )
                 if self._is_too_little(tier, fitting) and not len(must(rest)):
                     break
-                room.take(rest[:fitting])
-                wave = self._reserve(tier, rest[:fitting])
+                rest = np.delete(rest, places[:fitting])
+                room.take(next_ones[:fitting])
+                wave = self._reserve(tier, next_ones[:fitting])
                 lost = self._send(tier, translator, wave, wave.items)
-                again = self._let_go(tier, lost, must(rest[fitting:]), tries)
+                again = self._let_go(tier, lost, must(rest), tries)
                 room.give_back(again)
-                rest = np.concatenate([again, rest[fitting:]])
+                rest = np.concatenate([again, rest])
 
     def _is_too_little(self, tier: Tier, items: int) -> bool:
         """Say whether items are not worth the day that a server's batch may take.

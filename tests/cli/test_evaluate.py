@@ -110,7 +110,7 @@ def use(monkeypatch):
     """Let a bundle of any name be a router."""
 
     def use(router):
-        monkeypatch.setattr(evaluation, "load_bundle", lambda path: router)
+        monkeypatch.setattr(evaluation, "load_router", lambda path: router)
 
     use(Router())
     return use

@@ -25,7 +25,7 @@ def corpus(shell):
 def evaluate_fails(fails, monkeypatch, corpus):
     """Run an ``evaluate`` that must fail before its router is asked anything."""
     router = SimpleNamespace(metadata=SimpleNamespace(pairs=(("en", "de"),)))
-    monkeypatch.setattr(evaluation, "load_bundle", lambda path: router)
+    monkeypatch.setattr(evaluation, "load_router", lambda path: router)
 
     def run(*arguments, name="in.tsv"):
         return fails("evaluate", name, "--router", "r", *arguments)
