@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import endpoint_server
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from made_routers import of_another_pair, with_limits
+from made_routers import of_another_pair, with_chooser, with_limits
 from made_up import rows_of, write_card, write_tsv
 
 from routelmt_cli.errors import MidRunError
 from routelmt_cli.gain.degenerate import is_copy
 from routelmt_cli.gain.ladder import Ladder, load_ladder, save_ladder
+from routelmt_cli.run.journal import Journal
 from routelmt_cli.translators.stand_in import StandInProber, StandInTranslator
 
 BUDGET = "0.003"
@@ -138,6 +140,68 @@ def test_a_run_that_was_cut_off_anywhere_ends_as_if_undisturbed(
         assert (shell.folder / "out.tsv").read_bytes() == output
 
 
+def test_what_fits_when_drafts_are_spared_is_bought_whether_cut_off_or_not(
+    shell, corpus, probing, read_ledger, monkeypatch
+):
+    """Dear drafts: putting their worst case aside leaves nearly nothing to begin with."""
+    dear = write_card(
+        shell.folder / "dear.toml", "small", name="stand-in-small", price=(0.02, 2.0), skill=0.5
+    )
+    pair = ["--small", dear, "--large", probing.large, "--router", probing.router, *PROBE]
+    command = ["translate", "in.tsv", "-o", "out.tsv", *pair, "--deterministic", "-q", "--budget"]
+    refused = shell.run(*command, "0.0000001")
+    enough = f"{float(refused.stderr.partition('--budget ')[2].split()[0]) * 1.002:.9f}"
+    assert shell.run(*command, enough).code == 0
+    folder = shell.folder / "out.tsv.routelmt"
+    whole, output = read_ledger(folder), (shell.folder / "out.tsv").read_bytes()
+    chosen = pq.read_table(folder / "plan.parquet").column("chosen").to_numpy()
+    both = items_of(whole, "small") & items_of(whole, "large") & set(np.flatnonzero(chosen))
+    assert len(both) < 0.3 * chosen.sum()
+    honest = StandInTranslator.translate
+    for after in (30, 60, 90, 120):
+        left = iter(range(after))
+
+        def dying(self, requests, left=left):
+            for commit in honest(self, requests):
+                if next(left, None) is None:
+                    raise MidRunError("the lights went out")
+                yield commit
+
+        monkeypatch.setattr(StandInTranslator, "translate", dying)
+        code = shell.run(*command, enough, "--overwrite", "--restart").code
+        monkeypatch.setattr(StandInTranslator, "translate", honest)
+        assert code in (0, 4)
+        assert shell.run(*command, enough, "--overwrite").code == 0
+        assert read_ledger(folder) == whole
+        assert (shell.folder / "out.tsv").read_bytes() == output
+
+
+def test_what_was_cut_off_while_it_was_retranslated_is_not_drafted_first(
+    translate, folder, read_ledger, monkeypatch
+):
+    honest, left = StandInTranslator.translate, iter(range(2))
+
+    def dying(self, requests):
+        for commit in honest(self, requests):
+            if self._seed == "2" and next(left, None) is None:
+                raise MidRunError("the lights went out")
+            yield commit
+
+    monkeypatch.setattr(StandInTranslator, "translate", dying)
+    assert translate("--deterministic", budget="0.006").code == 4
+    with Journal(folder / "journal.sqlite") as journal:
+        cut_off = set(journal.unsettled_wave("large").items.tolist())
+    cut_off -= items_of(read_ledger(folder), "large")
+    assert len(cut_off) > 10
+    drafted = items_of(read_ledger(folder), "small")
+    monkeypatch.setattr(StandInTranslator, "translate", honest)
+    # A larger budget makes a new plan, of which what is under way is no part.
+    assert translate("--deterministic", budget="0.007").code == 0
+    after = read_ledger(folder)
+    assert cut_off <= items_of(after, "large")
+    assert len(cut_off & items_of(after, "small") - drafted) < len(cut_off) / 2
+
+
 def test_what_comes_back_worthless_is_drafted_after_all(
     translate, shell, folder, read_ledger, probing
 ):
@@ -185,27 +249,27 @@ def test_a_source_that_cannot_be_probed_is_translated_all_the_same(
     assert items_of(ledger, "probe") == items_of(ledger, "small") | items_of(ledger, "large")
 
 
-def test_placeholders_that_got_lost_are_looked_for_in_a_draft(
+def test_a_retranslation_with_another_placeholder_does_not_stand_alone(
     translate, shell, folder, read_ledger, monkeypatch
 ):
     sources = [f"the ticket {number} of winter carries {{name{number}}}" for number in range(40)]
     write_tsv(shell.folder / "in.tsv", sources)
-
     honest = StandInTranslator._outcome
 
-    def losing(self, request):
+    def adding(self, request):
         outcome = honest(self, request)
         is_large = self._seed == "2"
-        return replace(outcome, text="etwas ganz anderes als das") if is_large else outcome
+        return replace(outcome, text=f"{outcome.text} {{mehr}}") if is_large else outcome
 
-    monkeypatch.setattr(StandInTranslator, "_outcome", losing)
+    monkeypatch.setattr(StandInTranslator, "_outcome", adding)
     result = translate(budget="0.01")
     assert result.code == 0, result.stderr
     ledger = read_ledger(folder)
-    # Its second try, in the stretches between them, keeps them; so nothing is lost in the end.
+    sent = items_of(ledger, "large")
+    assert sent and sent <= items_of(ledger, "small")
     for row in rows_of(shell.folder / "out.tsv"):
         assert row["source"].split()[-1] in row["translation"]
-    assert items_of(ledger, "large")
+        assert "{mehr}" not in row["translation"] and row["tier"] == "small"
 
 
 def test_a_budget_that_might_not_do_is_refused_before_anything_is_paid(translate, folder):
@@ -283,6 +347,41 @@ def test_cheap_drafts_speak_for_drafting_and_dear_ones_for_probing(shell, corpus
     assert np.mean(ahead["dear"]) > np.mean(ahead["cheap"])
 
 
+def test_dear_prompts_speak_for_drafting(shell, corpus, probing):
+    card = write_card(
+        shell.folder / "d.toml", "small", name="stand-in-small", price=(1.0, 0.001), skill=0.5
+    )
+    command = ["plan", "in.tsv", "-o", "d.tsv", "--small", card, "--large", probing.large, "-q"]
+    planned = shell.run(*command, "--router", probing.router, "--budget", "1", "--json")
+    routes = json.loads(planned.text)["routes"]
+    assert routes["recommended"] == "draft"
+    rows = [row for row in routes["rows"] if row["by_probes"] is not None]
+    assert all(row["by_probes"] < row["by_drafts"] - 1 for row in rows[:-2])
+
+
+def test_the_page_recommends_a_budget_that_will_do(shell, corpus, probing):
+    card = write_card(
+        shell.folder / "d.toml", "small", name="stand-in-small", price=(0.02, 2.0), skill=0.5
+    )
+    pair = ["--small", card, "--large", probing.large, "--router", probing.router, *PROBE, "-q"]
+    command = ["translate", "in.tsv", *pair, "--budget"]
+    assert shell.run(*command, "1", "-o", "out.tsv").code == 0
+    page = (shell.folder / "out.tsv.routelmt" / "report.html").read_text("utf-8")
+    knee = re.search(r"\$(0\.\d+) for [+-]", page)[1]
+    assert shell.run(*command, knee, "-o", "other.tsv").code == 0
+
+
+def test_drafts_without_states_are_not_compared(shell, corpus, probing, read_ledger):
+    tier = probing.router / "tier-1.router"
+    pair = ["--small", probing.small, "--large", probing.large, "--router"]
+    command = ["plan", "in.tsv", "-o", "out.tsv", *pair]
+    assert shell.run(*command, tier, "--budget", "1", "--quiet").code == 0
+    again = shell.run(*command, probing.router, "--budget", "1")
+    assert again.code == 0, again.stderr
+    assert "routing by probes is not compared: these drafts were bought without" in again.stderr
+    assert "by probes" not in again.text
+
+
 def test_a_plan_without_a_router_of_probes_compares_nothing(shell, corpus, stand_ins):
     command = ["plan", "in.tsv", "-o", "out.tsv", *stand_ins.options(), "--budget", "1", "--quiet"]
     assert json.loads(shell.run(*command, "--json").text)["routes"] is None
@@ -306,6 +405,42 @@ def test_a_dry_run_knows_probes_and_drafts(translate, shell, folder, read_report
     assert after["plan"]["retranslations"] > 0
     assert after["spent_nanousd"] == report["spend_nanousd"]
     assert "planned from probes" in " ".join(after["remarks"])
+    same = json.loads(translate("--dry-run", "--json").text)
+    nothing = ("draft_cost_nanousd", "draft_worst_nanousd", "probe_cost_nanousd")
+    assert [same[name] for name in nothing] == [0, 0, 0]
+    assert same["needed_nanousd"] == same["spent_nanousd"] and not same["refused"]
+    facts = same["plan"]
+    assert [facts[name] for name in ("retranslations", "cost_nanousd", "drafts_nanousd")] == [0] * 3
+    assert "drafts of the others" in translate("--dry-run").text
+
+
+def test_a_dry_run_of_a_run_that_was_cut_off_counts_what_is_owed(
+    translate, folder, read_ledger, monkeypatch, shell, probing
+):
+    sampled = ["plan", "in.tsv", "-o", "out.tsv", *probing.options(), "--budget", "0.003", "-q"]
+    assert shell.run(*sampled, "--sample", "40").code == 0
+    drafted = read_ledger(folder)
+    before = json.loads(translate("--dry-run", "--json").text)
+    assert before["spent_nanousd"] == drafted.spend
+    honest = StandInTranslator.translate
+
+    def dying(self, requests):
+        if not isinstance(self, StandInProber):
+            raise MidRunError("the lights went out")
+        yield from honest(self, requests)
+
+    monkeypatch.setattr(StandInTranslator, "translate", dying)
+    assert translate().code == 4
+    monkeypatch.setattr(StandInTranslator, "translate", honest)
+    probed = read_ledger(folder)
+    assert probed.totals["probe"][0] == before["probe_cost_nanousd"]
+    found = json.loads(translate("--dry-run", "--json").text)
+    assert found["probe_cost_nanousd"] == 0 and found["plan"] is not None
+    least = found["needed_nanousd"]
+    low = json.loads(translate("--dry-run", "--json", budget=f"{(least - 1) / 1e9:.9f}").text)
+    assert low["refused"] and low["plan"] is None
+    assert translate(budget=f"{(least - 1) / 1e9:.9f}").code == 3
+    assert translate(budget=f"{least / 1e9:.9f}").code == 0
 
 
 def test_the_report_and_the_page_name_the_probes(translate, shell, folder):
@@ -373,6 +508,55 @@ def test_what_does_not_go_with_probes_is_refused(fails, corpus, probing, name):
     assert expected in error
 
 
+def test_failures_of_one_way_are_tried_again_in_the_other(
+    translate, shell, folder, read_ledger, probing
+):
+    fails = write_card(shell.folder / "large.toml", "large", skill=0.7, fail_on="and")
+    whole = load_ladder(probing.router)
+    chooses = Ladder([with_chooser(whole.routers[0], keeps=True)], (), whole.probing)
+    save_ladder(chooses, shell.folder / "chooses.router")
+    pair = ["--small", probing.small, "--large", fails, "--router", "chooses.router"]
+    assert translate("--force-router", pair=pair).code == 5
+    before = read_ledger(folder)
+    assert translate("--force-router", pair=pair, route=(), budget="0.004").code == 5
+    after = read_ledger(folder)
+    assert after.count("small") == after.count("probe")
+    assert before.spend < after.spend <= 4_000_000
+
+
+@pytest.mark.parametrize("first", ["probe", "draft"])
+def test_a_way_that_was_cut_off_reserves_nothing_for_the_other(
+    translate, folder, read_ledger, monkeypatch, first
+):
+    honest = StandInTranslator.translate
+
+    def dying(self, requests):
+        for count, commit in enumerate(honest(self, requests)):
+            if count == 3:
+                raise MidRunError("the lights went out")
+            yield commit
+
+    monkeypatch.setattr(StandInTranslator, "translate", dying)
+    assert translate(route=("--route", first)).code == 4
+    monkeypatch.setattr(StandInTranslator, "translate", honest)
+    other = "draft" if first == "probe" else "probe"
+    assert translate(route=("--route", other)).code == 0
+    assert all(outstanding == 0 for _, outstanding in read_ledger(folder).totals.values())
+
+
+def test_other_commands_take_the_router_of_drafts(fails, shell, corpus, probing):
+    lines = (shell.folder / "in.tsv").read_text("utf-8").splitlines()
+    text = [f"{line}\t{line.split(chr(9))[1][::-1]}" for line in lines[1:]]
+    header = f"{lines[0]}\tdraft"
+    (shell.folder / "both.tsv").write_text("\n".join([header, *text]) + "\n", "utf-8")
+    columns = ["--draft-column", "draft", "--retranslation-column", "source"]
+    command = ["evaluate", "both.tsv", *columns, "--router"]
+    done = shell.run(*command, probing.router, "--quiet")
+    assert done.code == 0, done.stderr
+    error, hint = fails(*command, probing.router / "probing.router")
+    assert "looks at probes" in error and hint.endswith(str(probing.router))
+
+
 def test_more_tiers_and_streams_are_refused(fails, corpus, ladder, probing):
     tiers = ladder.options()
     error, _ = fails("translate", "in.tsv", *tiers, "--budget", "1", *PROBE)
@@ -390,6 +574,9 @@ def test_a_run_by_probes_needs_a_router_of_probes(fails, shell, corpus, stand_in
     command = ["translate", "in.tsv", "--budget", "1", *PROBE]
     error, hint = fails(*command, *stand_ins.options())
     assert "has none" in error and hint.endswith("--route probe")
+    error, hint = fails(*command, "--from", "es", "--to", "en")
+    assert "none is shipped" in error
+    assert hint.endswith("calibrate CORPUS --from es --to en -o NAME.router --route probe")
     pair = ["--small", probing.small, "--large", probing.large]
     error, hint = fails("translate", "in.tsv", *pair, "--budget", "1", "--router",
                         probing.router / "probing.router")  # fmt: skip

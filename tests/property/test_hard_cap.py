@@ -66,7 +66,7 @@ class Crash(BaseException):
 class Weather:
     """What befalls the models: which requests fail, which use too much, when all is lost."""
 
-    failing, overrunning, commits = frozenset(), frozenset(), None
+    failing, cutting, overrunning, commits = frozenset(), frozenset(), frozenset(), None
 
     def strike(self, outcome, cap, prompt):
         """Return what becomes of an outcome."""
@@ -74,7 +74,7 @@ class Weather:
             return Outcome(outcome.item, outcome.text, prompt + 3, cap + 9)
         if outcome.item in self.failing:
             return Outcome(outcome.item, "", prompt, cap // 2, failure="made to fail")
-        return outcome
+        return replace(outcome, truncated=True) if outcome.item in self.cutting else outcome
 
     def commit(self):
         """Lose the process where its time has come."""
@@ -209,9 +209,11 @@ class WholeRun(RuleBasedStateMachine):
         share=st.one_of(st.none(), st.integers(-1, 21)),
         edge=st.integers(-2, 2),
         failing=st.frozensets(st.integers(0, 9), max_size=4),
+        cutting=st.frozensets(st.integers(0, 9), max_size=4),
         commits=st.sampled_from([None, None, 0, 1, 2, 3, 5, 8, 13]),
     )
-    def run_it(self, share, edge, failing, commits):
+    def run_it(self, share, edge, failing, cutting, commits):
+        self.weather.cutting = cutting
         if share is not None:
             more = self.worst(self.tiers[-1]) * share // 20
             self.budget = max(1, (self.spent if share < 0 else self.drafts + more) + edge)
@@ -351,15 +353,27 @@ class WholeRunOfThreeTiers(WholeRun):
 
 
 class WholeRunByProbes(WholeRun):
-    """The same where drafts come last, which nobody knows how many there will be of."""
+    """The same where drafts come last, which nobody knows how many there will be of.
+
+    Its user changes their mind about that too.
+    """
 
     router, route_by = "both", RouteBy.PROBE
 
+    @rule()
+    def go_on_the_other_way(self):
+        self.route_by = RouteBy.DRAFT if self.route_by is RouteBy.PROBE else RouteBy.PROBE
+
     @property
     def fingerprint(self):
+        if self.route_by is RouteBy.DRAFT:
+            return None
         return setup.load_ladder(Path(self.router)).probing.fingerprint
 
     def check_drafts(self):
+        if self.route_by is RouteBy.DRAFT:
+            super().check_drafts()
+            return
         every = range(self.segments.items)
         drafted = {item for name, item in self.bought if name == SMALL}
         probed = {item for name, item in self.bought if name == PROBE}
@@ -367,7 +381,8 @@ class WholeRunByProbes(WholeRun):
         rows = (self.folder / "out.tsv").read_text("utf-8").split("\n")[1:]
         assert all(row for row in rows[: self.segments.rows])
         for item in set(every) - drafted:  # something else is there, and it is used
-            assert self.bought[LARGE, item].failure is None
+            stands = self.bought[LARGE, item]
+            assert stands.failure is None and stands.text.strip() and not stands.truncated
             assert rows[self.segments.first_row[item]].split("\t")[3] == LARGE
 
 
