@@ -54,13 +54,13 @@ class Ladder:
         One for each tier that retranslates, in the order of the tiers.
     blends
         One for each router, over the predictions of all; none where there is one router.
-    probing
+    probing_router
         The only tier's router of segments that are not drafted; None where none was calibrated.
     """
 
     routers: Sequence[Router]
     blends: Sequence[Blend] = ()
-    probing: Router | None = None
+    probing_router: Router | None = None
 
 
 def save_ladder(ladder: Ladder, path: Path, *, overwrite: bool = False) -> None:
@@ -79,7 +79,7 @@ def save_ladder(ladder: Ladder, path: Path, *, overwrite: bool = False) -> None:
         As of ``save_files``.
     """
     routers = ladder.routers
-    if len(routers) == 1 and ladder.probing is None:
+    if len(routers) == 1 and ladder.probing_router is None:
         save_bundle(routers[0], path, overwrite=overwrite)
         return
     names = [f"tier-{number}.router" for number in range(1, len(routers) + 1)]
@@ -90,9 +90,9 @@ def save_ladder(ladder: Ladder, path: Path, *, overwrite: bool = False) -> None:
         "blends": [asdict(blend) for blend in ladder.blends],
     }
     named = dict(zip(names, routers, strict=True))
-    if ladder.probing is not None:
+    if ladder.probing_router is not None:
         description["probing"] = _PROBING
-        named[_PROBING] = ladder.probing
+        named[_PROBING] = ladder.probing_router
     files = {LADDER: json.dumps(description, indent=1).encode() + b"\n"}
     for name, router in named.items():
         files |= {f"{name}/{file}": content for file, content in bundle_files(router).items()}

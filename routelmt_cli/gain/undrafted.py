@@ -2,7 +2,8 @@
 
 Columns, or a table of drafts, go in; a table without drafts comes out. What always holds: training
 and prediction see the same, since the first half of the state that a draft's outcome carries is the
-probe that its prompt alone gives; a draft is taken to be as long as its source, in tokens.
+probe that its prompt alone gives (but for a draft that lost its markers and was sent again in
+stretches, whose prompts were others); a draft is taken to be as long as its source, in tokens.
 """
 
 from __future__ import annotations

@@ -249,7 +249,10 @@ def _remarks(
         lines.append("no interval: how sure predictions of several tiers are together is not known")
     elif accuracy is None:
         lines.append("no interval: the router was not calibrated on this language pair and models")
-    if run.routes[0].probing is not None and (why := why_not_compared(run, items)) is not None:
+    if (
+        run.routes[0].probing_router is not None
+        and (why := why_not_compared(run, items)) is not None
+    ):
         lines.append(f"routing by probes is not compared: {why}")
     warnings = (drift_warning(one.drift) for one in predictions if one.drift is not None)
     lines += [warning for warning in warnings if warning is not None][:1]

@@ -77,7 +77,7 @@ class Preparation:
         # Hidden states where a router looks at them; what is adapted to other languages does not.
         # Drafts that are made first are probes too, for a plan or a run that goes on by these.
         with_states = not self.probes and (
-            self.routers.probing is not None
+            self.routers.probing_router is not None
             or any(
                 router.needs_states and router.knows(self.pair.label)
                 for router in self.routers.by_tier.values()
@@ -90,7 +90,13 @@ class Preparation:
         routers, limits = self.routers, self.limits
         asked, blends = routers.asked(self.options.route_by), routers.blends
         return [
-            Route(tier, asked[tier.name], limits[tier.name], blends.get(tier.name), routers.probing)
+            Route(
+                tier,
+                asked[tier.name],
+                limits[tier.name],
+                blends.get(tier.name),
+                routers.probing_router,
+            )
             for tier in tiers[1:]
         ]
 

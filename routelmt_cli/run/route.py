@@ -28,7 +28,7 @@ class Route:
     blend
         How the tier's gain follows from what the routers of all routes predict; None where its
         own router is asked alone.
-    probing
+    probing_router
         The router that would predict the gain before there is a draft; None where there is none.
     """
 
@@ -36,4 +36,4 @@ class Route:
     router: Router
     limit: GuardLimit | None = None
     blend: Blend | None = None
-    probing: Router | None = None
+    probing_router: Router | None = None

@@ -95,11 +95,11 @@ def compare_routes(
         A guard is asked for that the router of probes cannot promise.
     """
     route, options = run.routes[0], run.options
-    if route.probing is None or why_not_compared(run, items) is not None:
+    if route.probing_router is None or why_not_compared(run, items) is not None:
         return None
     read = partial(probe_table, run.journal, run.segments, run.small)
-    limit = find_limit(options, run.pair, route.tier.name, route.probing, Silent())
-    blind = replace(route, router=route.probing, limit=limit, blend=None)
+    limit = find_limit(options, run.pair, route.tier.name, route.probing_router, Silent())
+    blind = replace(route, router=route.probing_router, limit=limit, blend=None)
     (by_probes,) = predict(read, [blind], run.pair.label, items)
     probing = open_probing(run.pair, run.segments)
     drafts = make_curve(run, items, predictions, anew=True)

@@ -46,19 +46,19 @@ class Routers:
 
     Attributes
     ----------
-    probing
+    probing_router
         The only tier's router of segments that are not drafted; None where there is none.
     """
 
     by_tier: Mapping[str, Router]
     blends: Mapping[str, Blend] = field(default_factory=dict)
-    probing: Router | None = None
+    probing_router: Router | None = None
 
     def asked(self, route_by: RouteBy) -> Mapping[str, Router]:
         """Return the routers that a run asks, by the tiers that retranslate."""
-        if route_by is RouteBy.DRAFT or self.probing is None:
+        if route_by is RouteBy.DRAFT or self.probing_router is None:
             return self.by_tier
-        return dict.fromkeys(self.by_tier, self.probing)
+        return dict.fromkeys(self.by_tier, self.probing_router)
 
     @property
     def fingerprint(self) -> str | dict[str, Any]:
@@ -135,16 +135,16 @@ def _refuse_without_probing(options: TranslateOptions, pair: Pair, routers: Rout
     """Refuse to route by probes without a router that was calibrated on them."""
     if options.route_by is not RouteBy.PROBE:
         return
-    if routers.probing is None:
+    if routers.probing_router is None:
         raise UsageError(
             f"--route probe needs a router that looks at probes: {options.router} has none",
             hint=f"{_calibrate_hint(pair)} --route probe",
         )
-    if not routers.probing.knows(pair.label):
+    if not routers.probing_router.knows(pair.label):
         # What it could be adapted to are drafts.
+        known = router_name(routers.probing_router.metadata)
         raise UsageError(
-            f"the router of probes knows only {router_name(routers.probing.metadata)} and cannot "
-            f"be asked about {pair.label}",
+            f"the router of probes knows only {known} and cannot be asked about {pair.label}",
             hint=f"{_calibrate_hint(pair)} --route probe",
         )
     ProbingModel.of(pair.small)
@@ -164,7 +164,7 @@ def _named(
             f"{path}: a prior says the same of every model, so that it cannot choose among tiers",
             hint=_calibrate_hint(pair),
         )
-    found = Routers(routers, _blends_of_tiers(ladder, routers), ladder.probing)
+    found = Routers(routers, _blends_of_tiers(ladder, routers), ladder.probing_router)
     _refuse_without_probing(options, pair, found)
     said = [
         remark

@@ -459,7 +459,7 @@ def test_the_report_and_the_page_name_the_probes(translate, shell, folder):
 
 def test_the_guard_asks_the_router_of_probes(translate, shell, probing, fails):
     whole = load_ladder(probing.router)
-    strict = with_limits(whole.probing, (0.05, -1.0))
+    strict = with_limits(whole.probing_router, (0.05, -1.0))
     save_ladder(Ladder(whole.routers, (), strict), shell.folder / "strict.router")
     pair = ["--small", probing.small, "--large", probing.large, "--router", "strict.router"]
     refused = translate("--guard", "0.05", "--explain", pair=pair)
@@ -477,19 +477,19 @@ def test_calibrate_makes_both_routers(shell, corpus, probing, little_training):
     assert made.text.startswith("by drafts:\n") and "\n\nby probes:\n" in made.text
     whole = load_ladder(shell.folder / "new.router")
     assert [len(whole.routers), whole.blends] == [1, ()]
-    figures = whole.probing.metadata.figures
+    figures = whole.probing_router.metadata.figures
     assert figures["route"] == "probe"
     tokens = "draft_tokens_per_source_token"
     assert figures[tokens] == whole.routers[0].metadata.figures[tokens] != 1.0
-    assert whole.probing.safeguards.chooser is None
+    assert whole.probing_router.safeguards.chooser is None
     # Nothing is paid for again, and without --route it is a plain bundle.
     again = shell.run(*command, "--overwrite", *PROBE, "--json")
     assert again.code == 0, again.stderr
     spent = json.loads(again.text)
-    assert spent["probing"]["fingerprint"] == whole.probing.fingerprint
+    assert spent["probing"]["fingerprint"] == whole.probing_router.fingerprint
     plain = shell.run(*command, "--overwrite", "--json")
     assert json.loads(plain.text)["spend_nanousd"] == spent["spend_nanousd"]
-    assert load_ladder(shell.folder / "new.router").probing is None
+    assert load_ladder(shell.folder / "new.router").probing_router is None
 
 
 BAD = {
@@ -513,7 +513,7 @@ def test_failures_of_one_way_are_tried_again_in_the_other(
 ):
     fails = write_card(shell.folder / "large.toml", "large", skill=0.7, fail_on="and")
     whole = load_ladder(probing.router)
-    chooses = Ladder([with_chooser(whole.routers[0], keeps=True)], (), whole.probing)
+    chooses = Ladder([with_chooser(whole.routers[0], keeps=True)], (), whole.probing_router)
     save_ladder(chooses, shell.folder / "chooses.router")
     pair = ["--small", probing.small, "--large", fails, "--router", "chooses.router"]
     assert translate("--force-router", pair=pair).code == 5
@@ -582,7 +582,7 @@ def test_a_run_by_probes_needs_a_router_of_probes(fails, shell, corpus, stand_in
                         probing.router / "probing.router")  # fmt: skip
     assert "looks at probes" in error and hint.endswith(str(probing.router))
     whole = load_ladder(probing.router)
-    other = [of_another_pair(one, ("fr", "de")) for one in (whole.routers[0], whole.probing)]
+    other = [of_another_pair(one, ("fr", "de")) for one in (whole.routers[0], whole.probing_router)]
     save_ladder(Ladder(other[:1], (), other[1]), shell.folder / "fr.router")
     languages = ["--from", "en", "--to", "de", "--force-router"]
     error, hint = fails(*command, *pair, "--router", "fr.router", *languages)

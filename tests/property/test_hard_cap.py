@@ -368,7 +368,7 @@ class WholeRunByProbes(WholeRun):
     def fingerprint(self):
         if self.route_by is RouteBy.DRAFT:
             return None
-        return setup.load_ladder(Path(self.router)).probing.fingerprint
+        return setup.load_ladder(Path(self.router)).probing_router.fingerprint
 
     def check_drafts(self):
         if self.route_by is RouteBy.DRAFT:
