@@ -54,6 +54,8 @@ bench: $(VENV)/.installed
 	  --budget 0.004
 	$(BIN)/python benchmarks/tiers.py --data $(DATA) --from es --to en --train 1-800 \
 	  --rows 1501-1997
+	$(BIN)/python benchmarks/probes.py --data $(DATA) --from es --to en --train 1-800 \
+	  --rows 1501-1997
 	$(MAKE) build/de-en.router
 	$(BIN)/python benchmarks/routing.py --data $(DATA) --from de --to en --rows 1501-1997 \
 	  --budget 0.004 --router build/de-en.router
