@@ -9,7 +9,6 @@ import dataclasses
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,26 +25,17 @@ from routelmt_cli.run.continuing import (
     refuse_other_run,
 )
 from routelmt_cli.run.corpus_input import open_input
-from routelmt_cli.run.floor import Floor
 from routelmt_cli.run.folder import RunFolder
 from routelmt_cli.run.journal import Journal
-from routelmt_cli.run.late_drafts import predict_drafts
 from routelmt_cli.run.options import TranslateOptions
-from routelmt_cli.run.owed_drafts import OwedDrafts
-from routelmt_cli.run.pair import Pair
 from routelmt_cli.run.pipeline import worst_of_all
 from routelmt_cli.run.planning import DraftsToCome, RunPlan
-from routelmt_cli.run.prediction import (
-    ReadTable,
-    draft_table,
-    predict,
-    predict_draft_tokens,
-)
+from routelmt_cli.run.prediction import predict, predict_draft_tokens
 from routelmt_cli.run.preparation import prepare, reserved_columns
-from routelmt_cli.run.probes import probe_table
 from routelmt_cli.run.progress import Progress
 from routelmt_cli.run.route import Route
-from routelmt_cli.run.segments import Segments, scan
+from routelmt_cli.run.run_state import RunState
+from routelmt_cli.run.segments import scan
 from routelmt_cli.run.spending import left_nanousd, needed_nanousd
 from routelmt_cli.run.tiers import Tier
 from routelmt_cli.run.wishes import Wishes, read_wishes
@@ -258,7 +248,7 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
             budget = worst_of_all(tiers)
         sent = np.zeros(segments.items, np.bool_)
         pinned_worst = _pinned_worst(None, routes, wishes)
-        state = _State(small, routes, probing, segments, begun.pair)
+        state = RunState(small, routes, probing, segments, begun.pair)
         money, plan = state.money(None), None
         records: list[OutputRecord] = []
         if (begun.folder / "run.json").exists():
@@ -303,82 +293,6 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
         )
 
 
-@dataclass(frozen=True)
-class _Money:
-    """What drafts and probes are still to cost; in nanodollars.
-
-    Attributes
-    ----------
-    is_begun, is_known
-        Whether some, and whether all of what routing looks at is bought.
-    spent, floor
-        Settled; and what the budget must be at least, that and what is reserved included.
-    probes
-        Exactly; None where drafts are looked at.
-    """
-
-    is_begun: bool
-    is_known: bool
-    spent: int
-    floor: int
-    drafts: int
-    drafts_at_most: int
-    probes: int | None
-
-
-@dataclass(frozen=True)
-class _State:
-    """What a journal is looked at with."""
-
-    small: Tier
-    routes: Sequence[Route]
-    probing: Tier | None
-    segments: Segments
-    pair: Pair
-
-    def owed(self, journal: Journal) -> OwedDrafts:
-        return OwedDrafts(journal, self.segments, self.pair, self.small, self.routes[0].tier)
-
-    def read(self, journal: Journal) -> ReadTable:
-        read = draft_table if self.probing is None else probe_table
-        return partial(read, journal, self.segments, self.small)
-
-    def missing(self, journal: Journal | None) -> npt.NDArray[np.bool_]:
-        """Say which drafts are still to be bought, as far as that is known."""
-        items = self.segments.items
-        if journal is None:
-            return np.ones(items, np.bool_)
-        if self.probing is None:
-            return ~journal.bought(self.small.name, items)
-        return self.owed(journal).mask
-
-    def drafts(self, journal: Journal | None) -> DraftsToCome:
-        router = self.routes[0].router
-        return predict_drafts(router, self.small, self.missing(journal), journal)
-
-    def money(self, journal: Journal | None) -> _Money:
-        small, probing, items = self.small, self.probing, self.segments.items
-        missing, drafts = self.missing(journal), self.drafts(journal)
-        looked, probes = np.zeros(items, np.bool_), None
-        if journal is not None:
-            looked = journal.bought(small.name, items)
-            if probing is not None:
-                looked |= journal.bought(probing.name, items)
-        if probing is not None:
-            probes = needed_nanousd(journal, probing, np.flatnonzero(~looked))
-        committed = 0 if journal is None else journal.committed_nanousd()
-        floor = Floor(small, probing, self.owed).needed_nanousd(journal)
-        return _Money(
-            is_begun=bool(looked.any()),
-            is_known=bool(looked.all()),
-            spent=0 if journal is None else journal.spend_nanousd(),
-            floor=committed + floor,
-            drafts=drafts.prefix_nanousd + _sum(drafts.cost_nanousd),
-            drafts_at_most=drafts.prefix_nanousd + _sum(small.worst_nanousd[missing]),
-            probes=probes,
-        )
-
-
 def _pinned_worst(journal: Journal | None, routes: Sequence[Route], wishes: Wishes) -> int:
     """Return what is still to be sent of the pinned segments, at most."""
     return sum(
@@ -402,7 +316,7 @@ def _sum(nanousd: npt.NDArray[np.int64]) -> int:
 
 
 def _plan(
-    folder: RunFolder, state: _State, wishes: Wishes, budget_nanousd: int, journal: Journal
+    folder: RunFolder, state: RunState, wishes: Wishes, budget_nanousd: int, journal: Journal
 ) -> RunPlan:
     routes = state.routes
     drafts = None if state.probing is None else state.drafts(journal)
@@ -416,7 +330,7 @@ def _plan(
 
 def _what_remains(
     plan: RunPlan,
-    state: _State,
+    state: RunState,
     journal: Journal,
     budget_nanousd: int,
     drafts: DraftsToCome | None,
