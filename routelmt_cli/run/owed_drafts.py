@@ -40,7 +40,7 @@ class OwedDrafts:
         self._journal, self._segments, self._pair = journal, segments, pair
         self._small, self._large = small, large
         self._is_owed = ~journal.sent(small.name, segments.items)
-        self._worst = _sum(small.worst_nanousd[self._is_owed])
+        self._worst: int = sum(small.worst_nanousd[self._is_owed].tolist())
         self._new: list[int] = np.flatnonzero(
             self._is_owed & journal.bought(large.name, segments.items)
         ).tolist()
@@ -71,7 +71,7 @@ class OwedDrafts:
                 self._journal, self._segments, self._pair, self._large.name, block
             )
             good = np.array(standing, np.int64)
-            self._worst -= _sum(self._small.worst_nanousd[good])
+            self._worst -= sum(self._small.worst_nanousd[good].tolist())
             self._is_owed[good] = False
 
 
@@ -102,7 +102,3 @@ def standing_alone(
         for one, source, stands in zip(found, sources, alone.tolist(), strict=True)
         if stands and (not pair.small.protects or is_intact(source, one.text))
     ]
-
-
-def _sum(nanousd: npt.NDArray[np.int64]) -> int:
-    return sum(nanousd.tolist())  # exact, where 64 bits might not be

@@ -17,6 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from routelmt_cli.budget.frontier import round_up
+from routelmt_cli.errors import UsageError
+from routelmt_cli.gain.conformal import GuardLimit
+from routelmt_cli.gain.router import Router
 from routelmt_cli.run.opened import Run
 from routelmt_cli.run.options import RouteBy
 from routelmt_cli.run.prediction import Prediction, predict
@@ -63,6 +66,15 @@ class RouteComparison:
 
 def why_not_compared(run: Run, items: npt.NDArray[np.int64]) -> str | None:
     """Say why a run with a router of probes cannot be compared, in words; None where it can."""
+    router = run.routes[0].probing_router
+    if router is None:
+        return "there is no router of probes"
+    if not router.knows(run.pair.label):
+        return f"the router of probes does not know {run.pair.label}"
+    try:
+        _limit(run, router)
+    except UsageError as refusal:
+        return refusal.message
     if run.options.not_for_probes is not None:
         return f"it does not go with {run.options.not_for_probes}"
     if run.small.is_remote:
@@ -89,17 +101,13 @@ def compare_routes(
     predictions
         Of these items, on each route.
 
-    Raises
-    ------
-    UsageError
-        A guard is asked for that the router of probes cannot promise.
     """
-    route, options = run.routes[0], run.options
-    if route.probing_router is None or why_not_compared(run, items) is not None:
+    route = run.routes[0]
+    router = route.probing_router
+    if router is None or why_not_compared(run, items) is not None:
         return None
     read = partial(probe_table, run.journal, run.segments, run.small)
-    limit = find_limit(options, run.pair, route.tier.name, route.probing_router, Silent())
-    blind = replace(route, router=route.probing_router, limit=limit, blend=None)
+    blind = replace(route, router=router, limit=_limit(run, router), blend=None)
     (by_probes,) = predict(read, [blind], run.pair.label, items)
     probing = open_probing(run.pair, run.segments)
     drafts = make_curve(run, items, predictions, anew=True)
@@ -125,3 +133,8 @@ def compare_routes(
         recommended=RouteBy.PROBE if gains_more else RouteBy.DRAFT,
         all_drafted=bool(run.journal.bought(run.small.name, run.segments.items).all()),
     )
+
+
+def _limit(run: Run, router: Router) -> GuardLimit | None:
+    """Find the limit on risk that a run by probes would keep to."""
+    return find_limit(run.options, run.pair, run.routes[0].tier.name, router, Silent())

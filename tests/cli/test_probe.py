@@ -371,6 +371,20 @@ def test_the_page_recommends_a_budget_that_will_do(shell, corpus, probing):
     assert shell.run(*command, knee, "-o", "other.tsv").code == 0
 
 
+def test_a_guard_that_only_drafts_can_promise_is_not_compared(shell, corpus, probing):
+    whole = load_ladder(probing.router)
+    seeing = with_limits(whole.routers[0], (0.05, 0.5))
+    blind = replace(whole.probing_router, safeguards=None)
+    save_ladder(Ladder([seeing], (), blind), shell.folder / "careful.router")
+    pair = ["--small", probing.small, "--large", probing.large, "--router", "careful.router"]
+    planned = shell.run(
+        "plan", "in.tsv", "-o", "out.tsv", *pair, "--budget", "1", "--guard", "0.05"
+    )
+    assert planned.code == 0, planned.stderr
+    assert "routing by probes is not compared: " in planned.stderr
+    assert "by probes" not in planned.text
+
+
 def test_drafts_without_states_are_not_compared(shell, corpus, probing, read_ledger):
     tier = probing.router / "tier-1.router"
     pair = ["--small", probing.small, "--large", probing.large, "--router"]
