@@ -8,6 +8,7 @@ import os
 import signal
 import sqlite3
 import time
+from contextlib import suppress
 
 from faulty_disk import DISK_FULL
 from journal_db import journal_db
@@ -87,7 +88,8 @@ class KilledRun:
                 begun = time.monotonic()
             time.sleep(0.0005)
         if process.is_alive():
-            os.kill(process.pid, number)
+            with suppress(ProcessLookupError):  # it ended just now
+                os.kill(process.pid, number)
         return self.end(process)
 
     def _holder(self):
