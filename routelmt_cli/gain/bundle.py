@@ -170,11 +170,6 @@ def load_bundle(path: str | Path) -> Router:
         raise UsageError(
             f"router {path} {what}", hint="give the NAME.router folder that calibrate wrote"
         )
-    if (path / LADDER).is_file() and not (path / DESCRIPTION).exists():
-        raise UsageError(
-            f"router {path} is a ladder of several routers",
-            hint=f"name one of them, such as {path / 'tier-1.router'}",
-        )
     description = _description(path)
     listed = _files_listed(description.pop("files", None), path)
     _check_folder(path, listed)
