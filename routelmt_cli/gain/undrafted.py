@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routelmt_cli.features.compute import DraftTable
+from routelmt_cli.translators.hidden_state import prompt_state
 
 
 def undrafted(
@@ -50,20 +51,5 @@ def without_drafts(table: DraftTable) -> DraftTable:
     table
         With hidden states or without.
     """
-    return undrafted(table.sources, table.source_tokens, probes_of(table.states))
-
-
-def probes_of(states: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
-    """Take the probes out of drafts' states.
-
-    Parameters
-    ----------
-    states
-        float32, shape (n, 2 x width), or None.
-
-    Returns
-    -------
-    numpy.ndarray or None
-        float32, shape (n, width).
-    """
-    return None if states is None else states[:, : states.shape[1] // 2]
+    probes = None if table.states is None else prompt_state(table.states)
+    return undrafted(table.sources, table.source_tokens, probes)

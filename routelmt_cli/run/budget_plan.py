@@ -195,6 +195,7 @@ def _found(
     sampled = len(items) < run.segments.items
     error = curve.sampling_error(knee) if sampled else None
     metadata = run.routes[0].router.metadata
+    why_not = why_not_compared(run, items)
     return BudgetPlan(
         input=run.source.name,
         metric=metadata.metric_signature,
@@ -208,8 +209,8 @@ def _found(
         target=_target(options, curve),
         sampling_error=error,
         has_intervals=accuracy is not None,
-        routes=compare_routes(run, items, predictions),
-        remarks=_remarks(run, items, predictions, error, accuracy),
+        routes=None if why_not is not None else compare_routes(run, items, predictions),
+        remarks=_remarks(run, items, predictions, error, accuracy, why_not),
     )
 
 
@@ -237,6 +238,7 @@ def _remarks(
     predictions: Sequence[Prediction],
     sampling_error: float | None,
     accuracy: Accuracy | None,
+    not_compared: str | None,
 ) -> list[str]:
     lines = []
     if sampling_error is not None:
@@ -249,11 +251,8 @@ def _remarks(
         lines.append("no interval: how sure predictions of several tiers are together is not known")
     elif accuracy is None:
         lines.append("no interval: the router was not calibrated on this language pair and models")
-    if (
-        run.routes[0].probing_router is not None
-        and (why := why_not_compared(run, items)) is not None
-    ):
-        lines.append(f"routing by probes is not compared: {why}")
+    if run.routes[0].probing_router is not None and not_compared is not None:
+        lines.append(f"routing by probes is not compared: {not_compared}")
     warnings = (drift_warning(one.drift) for one in predictions if one.drift is not None)
     lines += [warning for warning in warnings if warning is not None][:1]
     return lines

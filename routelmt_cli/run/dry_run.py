@@ -32,6 +32,7 @@ from routelmt_cli.run.pipeline import worst_of_all
 from routelmt_cli.run.planning import DraftsToCome, RunPlan
 from routelmt_cli.run.prediction import predict, predict_draft_tokens
 from routelmt_cli.run.preparation import prepare, reserved_columns
+from routelmt_cli.run.probes import what_is_looked_at
 from routelmt_cli.run.progress import Progress
 from routelmt_cli.run.route import Route
 from routelmt_cli.run.run_state import RunState
@@ -249,7 +250,7 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
         sent = np.zeros(segments.items, np.bool_)
         pinned_worst = _pinned_worst(None, routes, wishes)
         state = RunState(small, routes, probing, segments, begun.pair)
-        money, plan = state.money(None), None
+        money, plan = None, None
         records: list[OutputRecord] = []
         if (begun.folder / "run.json").exists():
             with RunFolder(begun.folder) as held:
@@ -257,12 +258,15 @@ def dry_run(options: TranslateOptions, progress: Progress) -> Estimate:
                 if not options.restart and anything_sent(held):
                     refuse_other_run(held, begun.identity, budget)
                     with Journal(held.journal) as journal:
-                        money = state.money(journal)
+                        state = dataclasses.replace(state, journal=journal)
+                        money = state.money
                         for route in routes:
                             sent |= journal.sent(route.tier.name, segments.items)
                         pinned_worst = _pinned_worst(journal, routes, wishes)
                         if money.is_known and money.floor + pinned_worst <= budget:
                             plan = _plan(held, state, wishes, budget, journal)
+        if money is None:
+            money = state.money
         wishes.refuse_share(sent)
         if path is not None:
             output.refuse_foreign(path, records, overwrite=options.overwrite)
@@ -319,11 +323,12 @@ def _plan(
     folder: RunFolder, state: RunState, wishes: Wishes, budget_nanousd: int, journal: Journal
 ) -> RunPlan:
     routes = state.routes
-    drafts = None if state.probing is None else state.drafts(journal)
+    drafts = None if state.probing is None else state.drafts
     router = None if drafts is None else drafts.router
     plan = planning.load_plan(folder.plan, budget_nanousd, wishes.share, router)
     if plan is None:
-        predictions = predict(state.read(journal), routes, state.pair.label, state.segments.every)
+        read = what_is_looked_at(journal, state.segments, state.small, state.probing)
+        predictions = predict(read, routes, state.pair.label, state.segments.every)
         plan = planning.solve(predictions, wishes, journal, routes, budget_nanousd, drafts)
     return _what_remains(plan, state, journal, budget_nanousd, drafts)
 
@@ -336,8 +341,8 @@ def _what_remains(
     drafts: DraftsToCome | None,
 ) -> RunPlan:
     """Take out of a plan what was bought since, and what can no longer fit."""
-    if drafts is not None:
-        budget_nanousd -= state.owed(journal).worst_nanousd
+    if state.owed is not None:
+        budget_nanousd -= state.owed.worst_nanousd
     waiting = plan.chosen.copy()
     for number, route in enumerate(state.routes):
         fits = route.tier.worst_nanousd <= left_nanousd(journal, route.tier, budget_nanousd)

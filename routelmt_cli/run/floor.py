@@ -6,7 +6,6 @@ begun can give every segment a translation.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,12 +27,12 @@ class Floor:
     small, probing
         The tier that drafts, and the one that is probed; None where everything is drafted.
     owed
-        Given a journal, the drafts that the run owes, where it probes.
+        The drafts that a run which has begun owes, where it probes.
     """
 
     small: Tier
     probing: Tier | None = None
-    owed: Callable[[Journal], OwedDrafts] | None = None
+    owed: OwedDrafts | None = None
 
     @property
     def what(self) -> str:
@@ -64,6 +63,6 @@ class Floor:
         if journal is None or self.owed is None:
             drafts = needed_nanousd(None, self.small, every)
         else:
-            drafts = self.owed(journal).worst_nanousd
+            drafts = self.owed.worst_nanousd
             every = not_drafted(journal, self.small, len(every))
         return needed_nanousd(journal, self.probing, every) + drafts

@@ -11,10 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
-from routelmt_cli.features.compute import DraftTable
 from routelmt_cli.protection.glossary import Glossary
 from routelmt_cli.run.corpus_input import CorpusInput
 from routelmt_cli.run.deadline import Deadline
@@ -24,8 +20,8 @@ from routelmt_cli.run.memory import Memory
 from routelmt_cli.run.options import TranslateOptions
 from routelmt_cli.run.owed_drafts import OwedDrafts
 from routelmt_cli.run.pair import Pair
-from routelmt_cli.run.prediction import draft_table
-from routelmt_cli.run.probes import probe_table
+from routelmt_cli.run.prediction import ReadTable
+from routelmt_cli.run.probes import what_is_looked_at
 from routelmt_cli.run.progress import Progress
 from routelmt_cli.run.route import Route
 from routelmt_cli.run.segments import Segments
@@ -98,10 +94,10 @@ class Run:
         """All tiers; the first drafts."""
         return [self.small, *(route.tier for route in self.routes)]
 
-    def table(self, items: npt.NDArray[np.int64]) -> DraftTable:
-        """Read what routing looks at, of items that are drafted, or probed, as columns."""
-        read = draft_table if self.probing is None else probe_table
-        return read(self.journal, self.segments, self.small, items)
+    @property
+    def read(self) -> ReadTable:
+        """What reads the columns that routing looks at, of items that are drafted, or probed."""
+        return what_is_looked_at(self.journal, self.segments, self.small, self.probing)
 
     def owed(self) -> OwedDrafts:
         """Return the drafts that this run owes, if it is one that probes."""

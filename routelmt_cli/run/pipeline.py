@@ -129,10 +129,10 @@ def open_run(
                 given = 0 if options.restart else _budget_before(folder)
             budget = worst_of_all(tiers) if given is None else given
 
-            def owed(journal: Journal) -> OwedDrafts:
-                return OwedDrafts(journal, segments, begun.pair, tiers[0], tiers[1])
-
             def check_all(journal: Journal | None) -> None:
+                owed = None
+                if journal is not None and probing is not None:
+                    owed = OwedDrafts(journal, segments, begun.pair, tiers[0], tiers[1])
                 check_before(Floor(tiers[0], probing, owed), budget, journal)
                 if not plans_only:
                     refuse_pins(tiers, wishes, budget, journal)

@@ -7,6 +7,8 @@ or decided here.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 
@@ -14,8 +16,10 @@ from routelmt_cli.features.compute import DraftTable
 from routelmt_cli.gain.undrafted import undrafted
 from routelmt_cli.run.journal import Journal
 from routelmt_cli.run.pair import Pair
+from routelmt_cli.run.prediction import ReadTable, draft_table
 from routelmt_cli.run.segments import Segments
 from routelmt_cli.run.tiers import PROBE, Tier, open_tier
+from routelmt_cli.translators.hidden_state import prompt_state
 from routelmt_cli.translators.probing import ProbingModel
 
 
@@ -35,6 +39,13 @@ def not_drafted(journal: Journal, small: Tier, items: int) -> npt.NDArray[np.int
     return np.flatnonzero(~journal.bought(small.name, items))
 
 
+def what_is_looked_at(
+    journal: Journal, segments: Segments, small: Tier, probing: Tier | None
+) -> ReadTable:
+    """Return what reads the columns that routing looks at: of drafts, or of probes."""
+    return partial(draft_table if probing is None else probe_table, journal, segments, small)
+
+
 def probe_table(
     journal: Journal, segments: Segments, small: Tier, items: npt.NDArray[np.int64]
 ) -> DraftTable:
@@ -50,7 +61,7 @@ def probe_table(
     rest = [item for item in items.tolist() if item not in probes]
     for one in journal.hypotheses(small.name, rest):
         if one.state is not None and one.failure is None:
-            probes[one.item] = one.state[: len(one.state) // 2]
+            probes[one.item] = prompt_state(one.state)
     states = None
     if probes:
         width = len(next(iter(probes.values())))

@@ -89,8 +89,8 @@ def why_not_compared(run: Run, items: npt.NDArray[np.int64]) -> str | None:
 
 def compare_routes(
     run: Run, items: npt.NDArray[np.int64], predictions: Sequence[Prediction]
-) -> RouteComparison | None:
-    """Compare both ways of routing; None where only one is to be had.
+) -> RouteComparison:
+    """Compare both ways of routing, where nothing speaks against it (``why_not_compared``).
 
     Parameters
     ----------
@@ -104,8 +104,8 @@ def compare_routes(
     """
     route = run.routes[0]
     router = route.probing_router
-    if router is None or why_not_compared(run, items) is not None:
-        return None
+    if router is None:
+        raise ValueError("there is no router of probes to compare with")
     read = partial(probe_table, run.journal, run.segments, run.small)
     blind = replace(route, router=router, limit=_limit(run, router), blend=None)
     (by_probes,) = predict(read, [blind], run.pair.label, items)

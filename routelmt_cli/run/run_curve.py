@@ -26,7 +26,7 @@ from routelmt_cli.run.tiers import Tier
 def predict_items(run: Run, items: npt.NDArray[np.int64] | None = None) -> list[Prediction]:
     """Predict gain, risk and cost on every route of items that are drafted, or probed; of all."""
     wanted = run.segments.every if items is None else items
-    return predict(run.table, run.routes, run.pair.label, wanted)
+    return predict(run.read, run.routes, run.pair.label, wanted)
 
 
 def make_curve(

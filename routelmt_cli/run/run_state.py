@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,6 @@ from routelmt_cli.run.late_drafts import predict_drafts
 from routelmt_cli.run.owed_drafts import OwedDrafts
 from routelmt_cli.run.pair import Pair
 from routelmt_cli.run.planning import DraftsToCome
-from routelmt_cli.run.prediction import ReadTable, draft_table
-from routelmt_cli.run.probes import probe_table
 from routelmt_cli.run.route import Route
 from routelmt_cli.run.segments import Segments
 from routelmt_cli.run.spending import needed_nanousd
@@ -52,7 +50,7 @@ class MoneyToCome:
 
 @dataclass(frozen=True)
 class RunState:
-    """What a journal is looked at with.
+    """A run as its journal tells of it; what is asked for is found once.
 
     Attributes
     ----------
@@ -60,6 +58,8 @@ class RunState:
         The run's tiers; no ``probing`` where drafts are looked at.
     segments, pair
         The run.
+    journal
+        None for a run that has not begun.
     """
 
     small: Tier
@@ -67,49 +67,50 @@ class RunState:
     probing: Tier | None
     segments: Segments
     pair: Pair
+    journal: Journal | None = None
 
-    def owed(self, journal: Journal) -> OwedDrafts:
-        """Return the drafts that are owed, where probes are looked at."""
-        return OwedDrafts(journal, self.segments, self.pair, self.small, self.routes[0].tier)
+    @cached_property
+    def owed(self) -> OwedDrafts | None:
+        """The drafts that are owed; None where drafts are looked at, or nothing has begun."""
+        if self.journal is None or self.probing is None:
+            return None
+        large = self.routes[0].tier
+        return OwedDrafts(self.journal, self.segments, self.pair, self.small, large)
 
-    def read(self, journal: Journal) -> ReadTable:
-        """Return what reads the columns that routing looks at."""
-        read = draft_table if self.probing is None else probe_table
-        return partial(read, journal, self.segments, self.small)
-
-    def missing(self, journal: Journal | None) -> npt.NDArray[np.bool_]:
-        """Say which drafts are still to be bought, as far as that is known."""
+    @cached_property
+    def missing(self) -> npt.NDArray[np.bool_]:
+        """Which drafts are still to be bought, as far as that is known."""
         items = self.segments.items
-        if journal is None:
+        if self.journal is None:
             return np.ones(items, np.bool_)
-        if self.probing is None:
-            return ~journal.bought(self.small.name, items)
-        return self.owed(journal).mask
+        if self.owed is None:
+            return ~self.journal.bought(self.small.name, items)
+        return self.owed.mask
 
-    def drafts(self, journal: Journal | None) -> DraftsToCome:
-        """Predict what the missing drafts cost."""
-        router = self.routes[0].router
-        return predict_drafts(router, self.small, self.missing(journal), journal)
+    @cached_property
+    def drafts(self) -> DraftsToCome:
+        """What the missing drafts are predicted to cost."""
+        return predict_drafts(self.routes[0].router, self.small, self.missing, self.journal)
 
-    def money(self, journal: Journal | None) -> MoneyToCome:
-        """Count up what is spent, and what drafts and probes may still cost."""
-        small, probing, items = self.small, self.probing, self.segments.items
-        missing, drafts = self.missing(journal), self.drafts(journal)
-        looked, probes = np.zeros(items, np.bool_), None
+    @cached_property
+    def money(self) -> MoneyToCome:
+        """What is spent, and what drafts and probes may still cost."""
+        small, probing, journal = self.small, self.probing, self.journal
+        looked, probes = np.zeros(self.segments.items, np.bool_), None
         if journal is not None:
-            looked = journal.bought(small.name, items)
+            looked = journal.bought(small.name, len(looked))
             if probing is not None:
-                looked |= journal.bought(probing.name, items)
+                looked |= journal.bought(probing.name, len(looked))
         if probing is not None:
             probes = needed_nanousd(journal, probing, np.flatnonzero(~looked))
         committed = 0 if journal is None else journal.committed_nanousd()
-        floor = Floor(small, probing, self.owed).needed_nanousd(journal)
+        drafts = self.drafts
         return MoneyToCome(
             is_begun=bool(looked.any()),
             is_known=bool(looked.all()),
             spent=0 if journal is None else journal.spend_nanousd(),
-            floor=committed + floor,
+            floor=committed + Floor(small, probing, self.owed).needed_nanousd(journal),
             drafts=drafts.prefix_nanousd + sum(drafts.cost_nanousd.tolist()),
-            drafts_at_most=drafts.prefix_nanousd + sum(small.worst_nanousd[missing].tolist()),
+            drafts_at_most=drafts.prefix_nanousd + sum(small.worst_nanousd[self.missing].tolist()),
             probes=probes,
         )

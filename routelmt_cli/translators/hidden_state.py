@@ -48,3 +48,14 @@ class StateAverage:
 def mean_state(parts: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32] | None:
     """Return the mean of the states of a text's parts, or None where it has none."""
     return np.mean(parts, axis=0, dtype=np.float32) if parts else None
+
+
+def prompt_state(states: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Take the first half of states, which is that of the prompt: what a probe is.
+
+    Parameters
+    ----------
+    states
+        float32 of shape (..., 2 x width).
+    """
+    return states[..., : states.shape[-1] // 2]

@@ -8,12 +8,9 @@ where a source is cut, and together in batches as a scorer evaluates them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
-from routelmt_cli.translators.card import ModelCard
-from routelmt_cli.translators.hidden_state import mean_state
+from routelmt_cli.translators.hidden_state import mean_state, prompt_state
 from routelmt_cli.translators.llama_scoring import LlamaScorer, ScoredText
-from routelmt_cli.translators.llama_settings import LlamaSettings
 from routelmt_cli.translators.notes import Notes
 from routelmt_cli.translators.protocol import Outcome, Request, TokenCounts
 
@@ -21,34 +18,11 @@ from routelmt_cli.translators.protocol import Outcome, Request, TokenCounts
 class LlamaProber(LlamaScorer):
     """Probe sources with one GGUF model; a ``protocol.Translator`` that decodes nothing.
 
-    Parameters
-    ----------
-    card, weights, source_language, target_language, settings, use_extra_buffers
-        As of a ``LlamaScorer``, which raises the same.
+    Its parameters are a ``LlamaScorer``'s, with states.
     """
 
     # Sources are taken in whole groups, in their order, whoever asks.
     deterministic = True
-
-    def __init__(
-        self,
-        card: ModelCard,
-        weights: Path,
-        *,
-        source_language: str,
-        target_language: str,
-        settings: LlamaSettings,
-        use_extra_buffers: bool,
-    ) -> None:
-        super().__init__(
-            card,
-            weights,
-            source_language=source_language,
-            target_language=target_language,
-            with_states=True,
-            settings=settings,
-            use_extra_buffers=use_extra_buffers,
-        )
 
     def count(self, sources: Sequence[str], notes: Sequence[Notes] | None = None) -> TokenCounts:
         """Count the tokens of every prompt exactly."""
@@ -75,5 +49,5 @@ def _probed(request: Request, texts: Sequence[ScoredText]) -> Outcome:
         text="",
         prompt_tokens=sum(len(text.prompt) for text in texts),
         output_tokens=0,
-        state=mean_state([state[: len(state) // 2] for state in states]),
+        state=mean_state([prompt_state(state) for state in states]),
     )

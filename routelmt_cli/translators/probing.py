@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +22,7 @@ from routelmt_cli.translators.models import Model
 from routelmt_cli.translators.notes import NO_NOTES, Notes
 from routelmt_cli.translators.protocol import Counter, Outcome, Request, TokenCounts, Translator
 from routelmt_cli.translators.stand_in import StandInProber
+from routelmt_cli.translators.wrapping import WrappingCounter, WrappingTranslator
 
 
 @dataclass(frozen=True)
@@ -87,25 +87,18 @@ class ProbingModel(Model):
             self.weights.path,
             source_language=self.source_language,
             target_language=self.target_language,
+            with_states=True,
             settings=settings_for(self.card, None if deterministic else sha256, threads),
             use_extra_buffers=extra_buffers_work(self.weights.path, sha256),
         )
 
 
-class _ProbingCounter:
+class _ProbingCounter(WrappingCounter):
     """A ``Counter`` around another that counts prompts alone."""
 
     def __init__(self, inside: AbstractContextManager[Counter], *, marks: bool) -> None:
-        self._opened, self._marks = inside, marks
-
-    def __enter__(self) -> _ProbingCounter:
-        self._inside = self._opened.__enter__()
-        self.prefix_tokens = self._inside.prefix_tokens
-        self.context_limit = self._inside.context_limit
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._opened.__exit__(*error)
+        super().__init__(inside)
+        self._marks = marks
 
     def count(self, sources: Sequence[str], notes: Sequence[Notes] | None = None) -> TokenCounts:
         """Count the tokens of every prompt exactly; nothing is told in them."""
@@ -117,22 +110,8 @@ class _ProbingCounter:
         return self._inside.count_scored(sources, drafts)
 
 
-class _Marking:
+class _Marking(WrappingTranslator):
     """A prober around another, for sources with protected spans."""
-
-    def __init__(self, inside: Translator) -> None:
-        self._inside = inside
-        self.prefix_tokens = inside.prefix_tokens
-        self.context_limit = inside.context_limit
-        self.deterministic = inside.deterministic
-        self.group_size = inside.group_size
-
-    def __enter__(self) -> _Marking:
-        self._inside.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._inside.__exit__(*error)
 
     def count(self, sources: Sequence[str], notes: Sequence[Notes] | None = None) -> TokenCounts:
         """Count the tokens of every prompt exactly."""

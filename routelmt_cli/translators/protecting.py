@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,13 +24,13 @@ from routelmt_cli.translators.hidden_state import mean_state
 from routelmt_cli.translators.notes import NO_NOTES, Notes
 from routelmt_cli.translators.pieces import Pieces
 from routelmt_cli.translators.protocol import (
-    Counter,
     Outcome,
     Request,
     RetryCounts,
     TokenCounts,
     Translator,
 )
+from routelmt_cli.translators.wrapping import WrappingCounter, WrappingTranslator
 
 # What has two letters or digits is translated; what stands around its words is kept.
 _WORDS = re.compile(r"\W*(\w.*\w)\W*", re.DOTALL)
@@ -100,7 +98,7 @@ def between_spans(source: str) -> Pieces:
     return Pieces(tuple(texts), tuple(part for part in template if part != ""))
 
 
-class ProtectingCounter:
+class ProtectingCounter(WrappingCounter):
     """A ``Counter`` around another, for sources that are sent with markers.
 
     Parameters
@@ -108,18 +106,6 @@ class ProtectingCounter:
     inside
         Counts what is sent; entered and left with this one.
     """
-
-    def __init__(self, inside: AbstractContextManager[Counter]) -> None:
-        self._opened = inside
-
-    def __enter__(self) -> ProtectingCounter:
-        self._inside = self._opened.__enter__()
-        self.prefix_tokens = self._inside.prefix_tokens
-        self.context_limit = self._inside.context_limit
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._opened.__exit__(*error)
 
     def count(self, sources: Sequence[str], notes: Sequence[Notes] | None = None) -> TokenCounts:
         """Count the tokens of every source exactly, those of a second try apart."""
@@ -130,7 +116,7 @@ class ProtectingCounter:
         return self._inside.count_scored(sources, drafts)
 
 
-class ProtectingTranslator:
+class ProtectingTranslator(WrappingTranslator):
     """A ``Translator`` around another; see the module.
 
     Parameters
@@ -143,18 +129,8 @@ class ProtectingTranslator:
     """
 
     def __init__(self, inside: Translator, *, tells_all: bool = False) -> None:
-        self._inside, self._tells_all = inside, tells_all
-        self.prefix_tokens = inside.prefix_tokens
-        self.context_limit = inside.context_limit
-        self.deterministic = inside.deterministic
-        self.group_size = inside.group_size
-
-    def __enter__(self) -> ProtectingTranslator:
-        self._inside.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._inside.__exit__(*error)
+        super().__init__(inside)
+        self._tells_all = tells_all
 
     def count(self, sources: Sequence[str], notes: Sequence[Notes] | None = None) -> TokenCounts:
         """Count the tokens of every source exactly, those of a second try apart."""

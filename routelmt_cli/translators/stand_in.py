@@ -21,6 +21,7 @@ import numpy.typing as npt
 from routelmt_cli.errors import MidRunError, UsageError
 from routelmt_cli.translators.card import ModelCard
 from routelmt_cli.translators.decoding_cap import longest_source, token_cap
+from routelmt_cli.translators.hidden_state import prompt_state
 from routelmt_cli.translators.notes import NO_NOTES, Notes
 from routelmt_cli.translators.pieces import Limit, cut
 from routelmt_cli.translators.protocol import Outcome, Request, ScoreRequest, TokenCounts
@@ -209,7 +210,7 @@ class StandInProber(StandInTranslator):
             return failed
         words = [word for piece in cut(request.source, self._limit).texts for word in piece.split()]
         state = _state([self._luck(word) for word in words], [])
-        return Outcome(request.item, "", len(words), 0, state=state[: len(state) // 2])
+        return Outcome(request.item, "", len(words), 0, state=prompt_state(state))
 
 
 def _note_words(notes: Notes) -> int:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from journal_db import journal_db
 
+from routelmt_cli.errors import MidRunError
 from routelmt_cli.translators.stand_in import StandInTranslator
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -144,3 +146,55 @@ def told(monkeypatch):
 
     monkeypatch.setattr(StandInTranslator, "translate", listening)
     return heard
+
+
+@pytest.fixture
+def lights_out(monkeypatch):
+    """Let stand-ins break after so many commits, while a block lasts."""
+    honest = StandInTranslator.translate
+
+    @contextmanager
+    def after(commits):
+        left = iter(range(commits))
+
+        def translate(self, requests):
+            for commit in honest(self, requests):
+                if next(left, None) is None:
+                    raise MidRunError("the lights went out")
+                yield commit
+
+        with monkeypatch.context() as patch:
+            patch.setattr(StandInTranslator, "translate", translate)
+            yield
+
+    return after
+
+
+@pytest.fixture
+def check_cut_off_anywhere(shell, read_ledger, lights_out, monkeypatch):
+    """Check that a ``translate`` to out.tsv ends as if undisturbed wherever it is cut off.
+
+    It is called with what runs it with more options, and after every how many commits to try.
+    """
+
+    def check(translate, step):
+        folder, commits = shell.folder / "out.tsv.routelmt", []
+        honest = StandInTranslator.translate
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                StandInTranslator,
+                "translate",
+                lambda self, requests: (
+                    commits.append(one) or one for one in honest(self, requests)
+                ),
+            )
+            assert translate("--deterministic").code == 0
+        whole, output = read_ledger(folder), (shell.folder / "out.tsv").read_bytes()
+        for after in range(0, len(commits), step):
+            with lights_out(after):
+                assert translate("--deterministic", "--overwrite", "--restart").code == 4
+            assert translate("--deterministic", "--overwrite").code == 0
+            assert read_ledger(folder) == whole
+            assert (shell.folder / "out.tsv").read_bytes() == output
+
+    return check

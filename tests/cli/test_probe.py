@@ -107,41 +107,12 @@ def test_a_larger_budget_goes_on_and_pays_nothing_twice(translate, folder, read_
     assert second.count("small") <= second.count("probe")
 
 
-def test_a_run_that_was_cut_off_anywhere_ends_as_if_undisturbed(
-    translate, shell, folder, read_ledger, monkeypatch
-):
-    commits = []
-    honest = StandInTranslator.translate
-    monkeypatch.setattr(
-        StandInTranslator,
-        "translate",
-        lambda self, requests: (commits.append(one) or one for one in honest(self, requests)),
-    )
-    assert translate("--deterministic").code == 0
-    whole, output = read_ledger(folder), (shell.folder / "out.tsv").read_bytes()
-
-    def dying(after):
-        left = iter(range(after))
-
-        def translate(self, requests):
-            for commit in honest(self, requests):
-                if next(left, None) is None:
-                    raise MidRunError("the lights went out")
-                yield commit
-
-        return translate
-
-    for after in range(0, len(commits), 3):
-        monkeypatch.setattr(StandInTranslator, "translate", dying(after))
-        assert translate("--deterministic", "--overwrite", "--restart").code == 4
-        monkeypatch.setattr(StandInTranslator, "translate", honest)
-        assert translate("--deterministic", "--overwrite").code == 0
-        assert read_ledger(folder) == whole
-        assert (shell.folder / "out.tsv").read_bytes() == output
+def test_a_run_that_was_cut_off_anywhere_ends_as_if_undisturbed(translate, check_cut_off_anywhere):
+    check_cut_off_anywhere(translate, 3)
 
 
 def test_what_fits_when_drafts_are_spared_is_bought_whether_cut_off_or_not(
-    shell, corpus, probing, read_ledger, monkeypatch
+    shell, corpus, probing, read_ledger, lights_out
 ):
     """Dear drafts: putting their worst case aside leaves nearly nothing to begin with."""
     dear = write_card(
@@ -157,20 +128,9 @@ def test_what_fits_when_drafts_are_spared_is_bought_whether_cut_off_or_not(
     chosen = pq.read_table(folder / "plan.parquet").column("chosen").to_numpy()
     both = items_of(whole, "small") & items_of(whole, "large") & set(np.flatnonzero(chosen))
     assert len(both) < 0.3 * chosen.sum()
-    honest = StandInTranslator.translate
     for after in (30, 60, 90, 120):
-        left = iter(range(after))
-
-        def dying(self, requests, left=left):
-            for commit in honest(self, requests):
-                if next(left, None) is None:
-                    raise MidRunError("the lights went out")
-                yield commit
-
-        monkeypatch.setattr(StandInTranslator, "translate", dying)
-        code = shell.run(*command, enough, "--overwrite", "--restart").code
-        monkeypatch.setattr(StandInTranslator, "translate", honest)
-        assert code in (0, 4)
+        with lights_out(after):
+            assert shell.run(*command, enough, "--overwrite", "--restart").code in (0, 4)
         assert shell.run(*command, enough, "--overwrite").code == 0
         assert read_ledger(folder) == whole
         assert (shell.folder / "out.tsv").read_bytes() == output
@@ -540,19 +500,10 @@ def test_failures_of_one_way_are_tried_again_in_the_other(
 
 @pytest.mark.parametrize("first", ["probe", "draft"])
 def test_a_way_that_was_cut_off_reserves_nothing_for_the_other(
-    translate, folder, read_ledger, monkeypatch, first
+    translate, folder, read_ledger, lights_out, first
 ):
-    honest = StandInTranslator.translate
-
-    def dying(self, requests):
-        for count, commit in enumerate(honest(self, requests)):
-            if count == 3:
-                raise MidRunError("the lights went out")
-            yield commit
-
-    monkeypatch.setattr(StandInTranslator, "translate", dying)
-    assert translate(route=("--route", first)).code == 4
-    monkeypatch.setattr(StandInTranslator, "translate", honest)
+    with lights_out(3):
+        assert translate(route=("--route", first)).code == 4
     other = "draft" if first == "probe" else "probe"
     assert translate(route=("--route", other)).code == 0
     assert all(outstanding == 0 for _, outstanding in read_ledger(folder).totals.values())

@@ -12,7 +12,6 @@ from made_routers import prior_of, with_chooser
 from made_up import rows_of, write_card
 from tier_ladder import NAMES
 
-from routelmt_cli.errors import MidRunError
 from routelmt_cli.gain.blending import Blend
 from routelmt_cli.gain.bundle import load_bundle, save_bundle
 from routelmt_cli.gain.ladder import Ladder, load_ladder, save_ladder
@@ -118,37 +117,8 @@ def test_a_larger_budget_goes_on_and_may_send_higher(translate, folder, read_led
     assert report["segments_by_tier"]["top"] > report["segments_by_tier"]["mid"]
 
 
-def test_a_run_that_was_cut_off_anywhere_ends_as_if_undisturbed(
-    translate, shell, folder, read_ledger, monkeypatch
-):
-    commits = []
-    honest = StandInTranslator.translate
-    monkeypatch.setattr(
-        StandInTranslator,
-        "translate",
-        lambda self, requests: (commits.append(one) or one for one in honest(self, requests)),
-    )
-    assert translate("--deterministic").code == 0
-    whole, output = read_ledger(folder), (shell.folder / "out.tsv").read_bytes()
-
-    def dying(after):
-        left = iter(range(after))
-
-        def translate(self, requests):
-            for commit in honest(self, requests):
-                if next(left, None) is None:
-                    raise MidRunError("the lights went out")
-                yield commit
-
-        return translate
-
-    for after in range(0, len(commits), 4):
-        monkeypatch.setattr(StandInTranslator, "translate", dying(after))
-        assert translate("--deterministic", "--overwrite", "--restart").code == 4
-        monkeypatch.setattr(StandInTranslator, "translate", honest)
-        assert translate("--deterministic", "--overwrite").code == 0
-        assert read_ledger(folder) == whole
-        assert (shell.folder / "out.tsv").read_bytes() == output
+def test_a_run_that_was_cut_off_anywhere_ends_as_if_undisturbed(translate, check_cut_off_anywhere):
+    check_cut_off_anywhere(translate, 4)
 
 
 def test_explain_gives_the_figures_of_the_tier_that_it_is_of(translate, shell, folder):

@@ -354,10 +354,10 @@ def _explained(
 ) -> tuple[Contributions, npt.NDArray[np.float32]]:
     """Take a router's predictions of some items apart, against evenly spaced ones of the corpus."""
     every = np.arange(run.segments.items, dtype=np.int64)
-    router = knowing(router, run.pair.label, run.table, every)
+    router = knowing(router, run.pair.label, run.read, every)
     few = evenly_spaced(run.segments.items, _BACKGROUND_ITEMS)
     both = np.concatenate([items, few])
-    table = with_fitting_states(run.table(both), router)
+    table = with_fitting_states(run.read(both), router)
     inputs = router.inputs(table, run.pair.label)
     own = inputs.take(np.arange(len(items)))
     background = inputs.features[len(items) :]
